@@ -1,0 +1,1 @@
+//! A cluster on virtual time: nodes, Pods, and packets between them.

@@ -1,0 +1,1 @@
+//! One Linux box: devices, routes, and a packet's walk through the hooks.

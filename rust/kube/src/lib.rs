@@ -1,0 +1,1 @@
+//! Kubernetes objects, their store, labels, endpoints, workloads and names.

@@ -1,0 +1,20 @@
+//! Rules, rule sets, their evaluators, connection tracking and NAT.
+//!
+//! netfilter knows no Service: it takes transactions on a rule set, and packets. What it does not model is an error
+//! when the rules are loaded, never a rule that is passed over.
+
+pub mod conntrack;
+pub mod nat;
+mod name;
+mod rule;
+mod ruleset;
+pub mod text;
+mod transaction;
+pub mod vm;
+
+pub use name::Name;
+pub use rule::{
+    AddrType, AddrTypes, CtState, CtStates, DevicePattern, Match, NatRange, PortRange, Recent, RecentOp, RejectWith, Rule,
+    Statistic, Target, TcpFlagTest, Test,
+};
+pub use transaction::{Op, Policy, Table, Transaction};

@@ -1,0 +1,103 @@
+//! The one way to change rules: parsers emit transactions, the proxy emits transactions.
+
+use std::fmt;
+
+use kdp_packet::Family;
+
+use crate::{Name, Rule};
+
+/// A table of iptables.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Table {
+    /// Before connection tracking.
+    Raw,
+    /// Changes of headers and marks.
+    Mangle,
+    /// Translation: sees the first packet of each connection.
+    Nat,
+    /// Accept, drop, reject.
+    Filter,
+}
+
+impl Table {
+    /// All, in the order in which iptables-save lists them when all are there.
+    pub const ALL: [Table; 4] = [Table::Raw, Table::Mangle, Table::Nat, Table::Filter];
+
+    /// Its name.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Table::Raw => "raw",
+            Table::Mangle => "mangle",
+            Table::Nat => "nat",
+            Table::Filter => "filter",
+        }
+    }
+
+    /// The chains that the kernel calls from its hooks, in hook order.
+    pub const fn base_chains(self) -> &'static [&'static str] {
+        match self {
+            Table::Raw => &["PREROUTING", "OUTPUT"],
+            Table::Mangle => &["PREROUTING", "INPUT", "FORWARD", "OUTPUT", "POSTROUTING"],
+            Table::Nat => &["PREROUTING", "INPUT", "OUTPUT", "POSTROUTING"],
+            Table::Filter => &["INPUT", "FORWARD", "OUTPUT"],
+        }
+    }
+}
+
+impl fmt::Display for Table {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// What a base chain does with a packet that no rule decided.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Policy {
+    /// It goes on.
+    #[default]
+    Accept,
+    /// It is gone.
+    Drop,
+}
+
+/// A change of a rule set; all of it or nothing.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Transaction {
+    /// iptables or ip6tables.
+    pub family: Family,
+    /// The steps, in order.
+    pub ops: Vec<(Table, Op)>,
+}
+
+/// One step, in one table.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Op {
+    /// Empties the whole table (what iptables-restore does without `--noflush`).
+    FlushTable,
+    /// `:NAME - [0:0]`: makes the chain if it is not there, empties it if it is.
+    Chain(Name),
+    /// `:INPUT DROP [0:0]`: sets a base chain's policy, and empties it.
+    Policy(Name, Policy),
+    /// `-A`: a rule at the end.
+    Append(Name, Rule),
+    /// `-I`: a rule at the top.
+    Prepend(Name, Rule),
+    /// `-I` unless an equal rule is anywhere in the chain: how kube-proxy puts its jumps in.
+    EnsureTop(Name, Rule),
+    /// `-D`: the first rule equal to this.
+    Delete(Name, Rule),
+    /// `-X`: a chain that is empty and that nobody calls.
+    DeleteChain(Name),
+}
+
+impl Transaction {
+    /// An empty one.
+    pub fn new(family: Family) -> Transaction {
+        Transaction { family, ops: Vec::new() }
+    }
+
+    /// Adds a step.
+    pub fn push(&mut self, table: Table, op: Op) {
+        self.ops.push((table, op));
+    }
+}

@@ -1,0 +1,17 @@
+//! Addresses, tuples and packet headers.
+//!
+//! A packet is parsed once, at the edge, into [`Headers`]; rules, connection tracking and NAT work on those alone.
+//! Where bytes came in, [`wire::patch`] carries what NAT changed back into them, checksums included.
+
+mod addr;
+mod columns;
+mod headers;
+mod proto;
+mod tuple;
+pub mod wire;
+
+pub use addr::{Cidr, Family, parse_ip_lenient};
+pub use columns::{FlowColumns, Verdicts};
+pub use headers::{Fragment, Headers, Quoted, Tcp, TcpOptions, flags};
+pub use proto::Proto;
+pub use tuple::Tuple;

@@ -1,0 +1,1 @@
+//! kube-proxy: from Services and endpoints to transactions on a rule set.
