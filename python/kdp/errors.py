@@ -1,0 +1,81 @@
+"""Errors: one class for each kind of fault, one stable code for each fault.
+
+Only bad input is an error. What happens to a packet (dropped, rejected, no endpoint, table full) is a value in the
+result, and a broken invariant is an ``AssertionError``. Each code is explained in docs/errors.md; a test keeps the
+codes of the Rust crates, the ones here and that page equal.
+"""
+
+from __future__ import annotations
+
+__all__ = [
+    "CODES",
+    "KdpError",
+    "LoadError",
+    "NotFoundError",
+    "PacketError",
+    "RuleError",
+    "UnsupportedError",
+    "UnsupportedRuleError",
+    "UsageError",
+    "ValidationError",
+    "from_code",
+]
+
+
+class KdpError(Exception):
+    """Base of all errors that kdp raises for bad input.
+
+    ``code`` is a stable kebab-case word to test for; ``message`` is for people: it names the object, the field, what
+    was found and what is allowed.
+    """
+
+    def __init__(self, code: str, message: str) -> None:
+        # Both go to Exception, so that an error survives pickling on its way out of a process pool.
+        super().__init__(code, message)
+        self.code = code
+        self.message = message
+
+    def __str__(self) -> str:
+        return self.message
+
+
+class LoadError(KdpError):
+    """A file, stream or document that cannot be read: nothing of it was loaded."""
+
+
+class ValidationError(KdpError, ValueError):
+    """An object that an API server would refuse: a value outside its range, or one that is taken."""
+
+
+class NotFoundError(KdpError, LookupError):
+    """A name that the cluster does not have; the message has the nearest names."""
+
+
+class UnsupportedError(KdpError, NotImplementedError):
+    """Something that exists in a real cluster and is not modelled here."""
+
+
+class RuleError(KdpError, ValueError):
+    """A rule set that netfilter would refuse: a chain that does not exist, text that does not parse."""
+
+
+class UnsupportedRuleError(RuleError, UnsupportedError):
+    """A match, target or option of a rule that is not modelled; a rule set with one is refused when it is loaded."""
+
+
+class PacketError(KdpError, ValueError):
+    """Bytes or columns that are no packet."""
+
+
+class UsageError(KdpError, ValueError):
+    """An argument that the called function or command does not take."""
+
+
+CODES: dict[str, type[KdpError]] = {}
+"""Each code, and the class that carries it."""
+
+
+def from_code(code: str, message: str) -> KdpError:
+    """Give the error of a code: the extension module's one way to make a Python exception."""
+    assert code in CODES, f"the error code {code} has no class in kdp.errors.CODES"
+    return CODES[code](code, message)
