@@ -1,1 +1,19 @@
-//! Packets as bytes.
+//! Packets as bytes: parse once, build, and carry a translation back into the bytes.
+
+mod build;
+mod checksum;
+mod parse;
+mod patch;
+#[cfg(test)]
+mod tests;
+
+pub use build::{build, icmp_unreachable, tcp_reset};
+pub use checksum::{internet_checksum, replace_word};
+pub use parse::{Malformed, parse};
+pub use patch::{PatchError, patch};
+
+/// Where the transport header of a sound packet begins, and the transport protocol found there.
+pub(crate) struct Layout {
+    pub(crate) transport: usize,
+    pub(crate) end: usize,
+}

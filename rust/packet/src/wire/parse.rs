@@ -1,0 +1,240 @@
+//! From bytes to [`Headers`].
+
+use std::net::IpAddr;
+
+use thiserror::Error;
+
+use super::Layout;
+use super::checksum::{internet_checksum, transport_checksum};
+use crate::{Family, Fragment, Headers, Proto, Quoted, Tcp, TcpOptions, Tuple};
+
+/// A packet that a host throws away before any hook sees it.
+/// Source: Linux `ip_rcv_core`, `ip6_rcv_core`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+pub enum Malformed {
+    /// Too short for its IP header, or a length that reaches beyond the packet.
+    #[error("the IP header is cut short, or its length reaches beyond the packet")]
+    Truncated,
+    /// Neither version 4 nor 6, or a header length below 5 words.
+    #[error("the IP version or header length is wrong")]
+    Version,
+    /// The IPv4 header checksum is wrong.
+    #[error("the IPv4 header checksum is wrong")]
+    Checksum,
+}
+
+/// Parses an IP packet. Bytes behind the IP length are padding and harmless.
+pub fn parse(bytes: &[u8]) -> Result<Headers, Malformed> {
+    Ok(locate(bytes)?.0)
+}
+
+/// Parses an IP packet, and says where its transport header is.
+pub(crate) fn locate(bytes: &[u8]) -> Result<(Headers, Layout), Malformed> {
+    let (mut headers, layout) = match bytes.first().ok_or(Malformed::Truncated)? >> 4 {
+        4 => ipv4(bytes, true)?,
+        6 => ipv6(bytes)?,
+        _ => return Err(Malformed::Version),
+    };
+    if headers.fragment.offset == 0 {
+        transport(&mut headers, &bytes[layout.transport..layout.end]);
+    }
+    Ok((headers, layout))
+}
+
+fn blank(src: IpAddr, dst: IpAddr, proto: Proto) -> Headers {
+    Headers { length: 0, ttl: 0, fragment: Fragment::default(), tcp: None, ..Headers::plain(proto, (src, 0), (dst, 0)) }
+}
+
+fn word(bytes: &[u8], at: usize) -> u16 {
+    u16::from_be_bytes([bytes[at], bytes[at + 1]])
+}
+
+fn long(bytes: &[u8], at: usize) -> u32 {
+    u32::from_be_bytes([bytes[at], bytes[at + 1], bytes[at + 2], bytes[at + 3]])
+}
+
+/// `whole`: the packet itself, whose checksum and length must be right; not so for one that an error quotes.
+fn ipv4(bytes: &[u8], whole: bool) -> Result<(Headers, Layout), Malformed> {
+    if bytes.len() < 20 {
+        return Err(Malformed::Truncated);
+    }
+    let (header_len, total) = (usize::from(bytes[0] & 15) * 4, usize::from(word(bytes, 2)));
+    if header_len < 20 {
+        return Err(Malformed::Version);
+    }
+    if bytes.len() < header_len || (whole && (total < header_len || total > bytes.len())) {
+        return Err(Malformed::Truncated);
+    }
+    if whole && internet_checksum(&bytes[..header_len]) != 0 {
+        return Err(Malformed::Checksum);
+    }
+    let addr = |at: usize| IpAddr::from([bytes[at], bytes[at + 1], bytes[at + 2], bytes[at + 3]]);
+    let mut headers = blank(addr(12), addr(16), Proto(bytes[9]));
+    (headers.tos, headers.length, headers.id, headers.ttl) = (bytes[1], word(bytes, 2), word(bytes, 4), bytes[8]);
+    let frag = word(bytes, 6);
+    headers.fragment = Fragment { df: frag & 0x4000 != 0, mf: frag & 0x2000 != 0, offset: (frag & 0x1fff) * 8 };
+    Ok((headers, Layout { transport: header_len, end: total.clamp(header_len, bytes.len()) }))
+}
+
+fn ipv6(bytes: &[u8]) -> Result<(Headers, Layout), Malformed> {
+    if bytes.len() < 40 {
+        return Err(Malformed::Truncated);
+    }
+    let end = 40 + usize::from(word(bytes, 4));
+    if end > bytes.len() {
+        return Err(Malformed::Truncated);
+    }
+    let addr = |at: usize| IpAddr::from(<[u8; 16]>::try_from(&bytes[at..at + 16]).expect("sixteen bytes"));
+    let mut headers = blank(addr(8), addr(24), Proto(bytes[6]));
+    #[expect(clippy::cast_possible_truncation, reason = "the traffic class is eight bits of the first word")]
+    let tos = (word(bytes, 0) >> 4) as u8;
+    (headers.tos, headers.ttl) = (tos, bytes[7]);
+    headers.length = word(bytes, 4).saturating_add(40);
+    let transport = skip_extensions(&mut headers, &bytes[..end]);
+    Ok((headers, Layout { transport, end }))
+}
+
+/// Walks IPv6 extension headers; where they end, the transport begins.
+/// Source: RFC 8200 section 4; Linux `ipv6_skip_exthdr`.
+fn skip_extensions(headers: &mut Headers, bytes: &[u8]) -> usize {
+    const FRAGMENT: u8 = 44;
+    let mut at = 40;
+    while matches!(headers.proto.0, 0 | 43 | FRAGMENT | 60) && at + 8 <= bytes.len() {
+        let kind = headers.proto.0;
+        headers.proto = Proto(bytes[at]);
+        if kind == FRAGMENT {
+            let frag = word(bytes, at + 2);
+            headers.fragment = Fragment { df: false, mf: frag & 1 != 0, offset: frag & !7 };
+            at += 8;
+        } else {
+            at += (usize::from(bytes[at + 1]) + 1) * 8;
+        }
+    }
+    at.min(bytes.len())
+}
+
+/// Reads the transport header. What is cut short or has a wrong checksum is not sound.
+fn transport(headers: &mut Headers, segment: &[u8]) {
+    let (src, dst, proto) = (headers.src, headers.dst, headers.proto);
+    let checked = |segment: &[u8]| transport_checksum(src, dst, proto, segment) == 0;
+    headers.sound = match proto {
+        Proto::TCP => tcp(headers, segment) && checked(segment),
+        Proto::UDP => udp(headers, segment) && (word(segment, 6) == 0 || checked(&segment[..usize::from(word(segment, 4))])),
+        Proto::ICMP | Proto::ICMPV6 => icmp(headers, segment) && checked(segment),
+        _ if proto.has_ports() => ports(headers, segment) && segment.len() >= 12,
+        _ => true,
+    };
+}
+
+fn ports(headers: &mut Headers, segment: &[u8]) -> bool {
+    let there = segment.len() >= 4;
+    if there {
+        (headers.sport, headers.dport) = (word(segment, 0), word(segment, 2));
+    }
+    there
+}
+
+fn tcp(headers: &mut Headers, segment: &[u8]) -> bool {
+    if !ports(headers, segment) || segment.len() < 20 {
+        return false;
+    }
+    let header_len = usize::from(segment[12] >> 4) * 4;
+    let whole = header_len >= 20 && header_len <= segment.len();
+    let options = if whole { tcp_options(&segment[20..header_len]) } else { TcpOptions::default() };
+    headers.tcp = Some(Tcp {
+        flags: segment[13],
+        seq: long(segment, 4),
+        ack: long(segment, 8),
+        window: word(segment, 14),
+        data_len: u32::try_from(segment.len().saturating_sub(header_len)).unwrap_or(u32::MAX),
+        options,
+    });
+    whole
+}
+
+/// Source: RFC 9293 section 3.2 (kinds 0 to 2), RFC 7323 (3), RFC 2018 (4, 5).
+fn tcp_options(mut bytes: &[u8]) -> TcpOptions {
+    let mut options = TcpOptions { present: !bytes.is_empty(), ..TcpOptions::default() };
+    while let [kind, rest @ ..] = bytes {
+        match kind {
+            0 => break,
+            1 => bytes = rest,
+            _ => {
+                let len = rest.first().map_or(0, |len| usize::from(*len));
+                if len < 2 || len > bytes.len() {
+                    break;
+                }
+                tcp_option(&mut options, *kind, &bytes[2..len]);
+                bytes = &bytes[len..];
+            }
+        }
+    }
+    options
+}
+
+fn tcp_option(options: &mut TcpOptions, kind: u8, value: &[u8]) {
+    match (kind, value.len()) {
+        (2, 2) => options.mss = Some(word(value, 0)),
+        (3, 1) => options.window_scale = Some(value[0]),
+        (4, 0) => options.sack_permitted = true,
+        (5, len) if len >= 8 && len % 8 == 0 => {
+            let edges = value.chunks(8).map(|block| long(block, 4));
+            options.sack_right_edge = edges.reduce(|a, b| if b.wrapping_sub(a) < 1 << 31 { b } else { a });
+        }
+        _ => {}
+    }
+}
+
+fn udp(headers: &mut Headers, segment: &[u8]) -> bool {
+    ports(headers, segment) && segment.len() >= 8 && (8..=segment.len()).contains(&usize::from(word(segment, 4)))
+}
+
+fn icmp(headers: &mut Headers, segment: &[u8]) -> bool {
+    if segment.len() < 8 {
+        return false;
+    }
+    headers.dport = word(segment, 0);
+    let kind = segment[0];
+    if is_icmp_error(headers.proto, kind) {
+        headers.quoted = quoted(headers.family(), &segment[8..]).map(Box::new);
+    } else {
+        headers.sport = word(segment, 4);
+    }
+    true
+}
+
+/// Source: Linux `icmp_is_err` and nf_conntrack_proto_icmpv6.c: every `ICMPv6` type below 128 is an error.
+pub(crate) fn is_icmp_error(proto: Proto, kind: u8) -> bool {
+    if proto == Proto::ICMP { matches!(kind, 3 | 4 | 5 | 11 | 12) } else { kind < 128 }
+}
+
+/// The packet inside an ICMP error, as far as it is quoted; `None` where not even its tuple is.
+fn quoted(family: Family, bytes: &[u8]) -> Option<Quoted> {
+    let (mut headers, layout) = match family {
+        Family::V4 => ipv4(bytes, false).ok()?,
+        Family::V6 => quoted_ipv6(bytes)?,
+    };
+    if headers.fragment.offset != 0 {
+        return None;
+    }
+    let segment = &bytes[layout.transport.min(bytes.len())..];
+    if headers.proto.is_icmp() {
+        if segment.len() < 8 {
+            return None;
+        }
+        (headers.sport, headers.dport) = (word(segment, 4), word(segment, 0));
+    } else if headers.proto.has_ports() && !ports(&mut headers, segment) {
+        return None;
+    }
+    let Headers { src, dst, sport, dport, proto, .. } = headers;
+    let tuple = Tuple { src, dst, sport, dport, proto, zone: 0 };
+    Some(Quoted { tuple, transport_len: u16::try_from(segment.len()).unwrap_or(u16::MAX) })
+}
+
+/// An IPv6 packet whose end may be cut off.
+fn quoted_ipv6(bytes: &[u8]) -> Option<(Headers, Layout)> {
+    let mut whole = bytes.to_vec();
+    let room = u16::try_from(bytes.len().checked_sub(40)?).ok()?;
+    whole[4..6].copy_from_slice(&room.to_be_bytes());
+    ipv6(&whole).ok()
+}
