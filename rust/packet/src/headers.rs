@@ -53,6 +53,8 @@ pub struct Headers {
     pub sound: bool,
     /// TCP's own fields.
     pub tcp: Option<Tcp>,
+    /// SCTP's own fields.
+    pub sctp: Option<Box<Sctp>>,
     /// The packet that an ICMP error quotes.
     pub quoted: Option<Box<Quoted>>,
 }
@@ -100,6 +102,26 @@ pub struct TcpOptions {
     pub sack_right_edge: Option<u32>,
 }
 
+/// SCTP's own fields.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Sctp {
+    /// Verification tag.
+    pub tag: u32,
+    /// Chunks, in order.
+    pub chunks: Vec<SctpChunk>,
+}
+
+/// What connection tracking reads of an SCTP chunk.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct SctpChunk {
+    /// Chunk type (RFC 9260, 3.2).
+    pub kind: u8,
+    /// Chunk flags; bit 0 is T in ABORT and SHUTDOWN COMPLETE.
+    pub flags: u8,
+    /// The initiate tag of an INIT or INIT ACK; 0 in other chunks.
+    pub init_tag: u32,
+}
+
 /// The packet inside an ICMP error: as much of it as the error quotes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Quoted {
@@ -128,6 +150,7 @@ impl Headers {
             fragment: Fragment { df: true, ..Fragment::default() },
             sound: true,
             tcp,
+            sctp: None,
             quoted: None,
         }
     }
