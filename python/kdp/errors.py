@@ -1,8 +1,8 @@
 """Errors: one class for each kind of fault, one stable code for each fault.
 
-Only bad input is an error. What happens to a packet (dropped, rejected, no endpoint, table full) is a value in the
-result, and a broken invariant is an ``AssertionError``. Each code is explained in docs/errors.md; a test keeps the
-codes of the Rust crates, the ones here and that page equal.
+Only bad input is an error. What happens to a packet (dropped, rejected, no endpoint, table full) is a value
+in the result, and a broken invariant is an ``AssertionError``. Each code is explained in docs/errors.md; a test
+keeps the codes of the Rust crates, the ones here and that page equal.
 """
 
 from __future__ import annotations
@@ -25,8 +25,8 @@ __all__ = [
 class KdpError(Exception):
     """Base of all errors that kdp raises for bad input.
 
-    ``code`` is a stable kebab-case word to test for; ``message`` is for people: it names the object, the field, what
-    was found and what is allowed.
+    ``code`` is a stable kebab-case word to test for; ``message`` is for people: it names the object, the
+    field, what was found and what is allowed.
     """
 
     def __init__(self, code: str, message: str) -> None:
@@ -60,7 +60,7 @@ class RuleError(KdpError, ValueError):
 
 
 class UnsupportedRuleError(RuleError, UnsupportedError):
-    """A match, target or option of a rule that is not modelled; a rule set with one is refused when it is loaded."""
+    """A match, target or option of a rule that is not modelled; a rule set with one is refused."""
 
 
 class PacketError(KdpError, ValueError):
