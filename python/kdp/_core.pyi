@@ -1,0 +1,145 @@
+"""The Rust core: what decides and counts. Private; the public names are in `kdp`."""
+
+from collections.abc import Sequence
+from typing import final
+
+import numpy as np
+from numpy.typing import NDArray
+
+__all__ = ["Cluster", "Host", "__version__", "conformance", "error_codes", "releases"]
+
+__version__: str
+
+def error_codes() -> list[str]:
+    """Every error code that the core can raise, sorted."""
+
+def releases() -> list[str]:
+    """The Kubernetes releases that have a profile, oldest first: `1.30` and so on."""
+
+def conformance(kind: str, text: str) -> str:
+    """Runs one case: JSON in, JSON out. `kind`: the name of a function of `kdp.conformance` that the core carries out."""
+
+@final
+class Host:
+    """One Linux box: devices, addresses, routes, sysctls, rules, connection tracking.
+
+    `topology`: JSON in the form of a packet case: {"devs": [{"name", "addrs": ["IP/LEN", …]}], "routes": [...], "sysctls": {...}}.
+    Times are virtual nanoseconds and never go back.
+    """
+
+    def __new__(cls, topology: str, seed: int) -> Host: ...
+    def load_rules(self, tool: str, text: str, noflush: bool) -> None:
+        """`tool`: `iptables` or `ip6tables`; `text`: what its -restore takes. All or nothing."""
+
+    def rules(self, tool: str) -> str:
+        """The rules as `iptables-save` or `ip6tables-save` lists them."""
+
+    def receive(self, device: str, packet: bytes, now: int) -> bytes:
+        """A packet comes in by `device`. JSON: {"verdict", "outs": [[device, hex], …], "local": [hex, …], "ctstate": [word, …], "steps": [...]}.
+
+        Verdicts: `forward`, `local`, `drop`, `reject`, `local+out`, `error:` and the errno's text.
+        """
+
+    def send_local(self, packet: bytes, now: int) -> bytes:
+        """The box itself sends a packet; the same form."""
+
+    def conntrack(self, now: int) -> bytes:
+        """JSON array of the entries: orig, reply, flags, timeout, mark, zone, tcp state."""
+
+@final
+class Cluster:
+    """Objects, controllers, nodes and virtual time.
+
+    `sources`: (name, bytes) of YAML or JSON texts, read as one set: nothing is kept if one of them is refused.
+    `options`: JSON object, every key optional: `seed` (int), `k8s` (release), `mode` (`iptables`), `cluster_cidr` (text, one or
+    two CIDRs with a comma), `service_cidr`, `complete` (bool, default true: make what a bare manifest leaves out),
+    `evaluator` (`indexed` or `scan`), `latency` (object: edge name to nanoseconds), `proxy` (object: kube-proxy's options).
+    Raises `kdp.KdpError` subclasses, each with a `code` of docs/errors.md.
+    """
+
+    def __new__(cls, sources: Sequence[tuple[str, bytes]], options: str) -> Cluster: ...
+    def notes(self) -> list[str]:
+        """What loading had to say: kinds it keeps but does not know, objects it made."""
+
+    def now(self) -> int:
+        """Virtual time in nanoseconds."""
+
+    def advance(self, to: int) -> None:
+        """Moves virtual time to `to` nanoseconds; events due until then happen."""
+
+    def list(self, kind: str, namespace: str | None, selector: str | None) -> bytes:
+        """JSON array of the objects of a kind (`Service`, `Pod`, …), in creation order; `namespace` None: all."""
+
+    def get(self, kind: str, namespace: str, name: str) -> bytes:
+        """One object as JSON. `not-found` names the nearest."""
+
+    def put(self, sources: Sequence[tuple[str, bytes]]) -> None:
+        """Writes objects into the store (create or replace); what follows from them follows on virtual time."""
+
+    def delete(self, kind: str, namespace: str, name: str) -> None:
+        """Deletes one object from the store."""
+
+    def resolve(self, question: str) -> bytes:
+        """DNS as a Pod does it. `question`: {"from": "pod/NS/NAME", "name": text}. JSON: {"queries": [...], "answer": ip or null}."""
+
+    def connect(self, question: str) -> bytes:
+        """One connection, request and reply: JSON of kind Trace (docs/json-output.md).
+
+        `question`: {"from": "pod/NS/NAME" | "node/NAME" | "IP", "to": "HOST:PORT", "namespace": text, "protocol": "tcp"|"udp",
+        "sport": int or null}.
+        """
+
+    def explore(self, question: str) -> bytes:
+        """Every outcome of a new connection with its probability: JSON of kind Exploration."""
+
+    def rules(self, node: str, family: str, form: str) -> str:
+        """A node's rules. `family`: `IPv4` or `IPv6`; `form`: `save`, `restore`, or `TABLE CHAIN` for a listing like `iptables -L -n`."""
+
+    def rule_counts(self, node: str) -> bytes:
+        """JSON: {"IPv4": {"nat": {"rules": n, "chains": n}, …}, …}."""
+
+    def receive(self, node: str, device: str, packet: bytes) -> bytes:
+        """Bytes into a node by one of its devices; JSON as `Host.receive`."""
+
+    def send_local(self, node: str, packet: bytes) -> bytes:
+        """Bytes from a node itself; JSON as `Host.receive`."""
+
+    def topology(self, node: str) -> bytes:
+        """A node's devices, addresses, routes and sysctls: JSON in the form that `Host` takes."""
+
+    def conntrack(self, node: str) -> str:
+        """A node's connection tracking table, in the conntrack tool's own text."""
+
+    def facts(self, kind: str, namespace: str, name: str) -> bytes:
+        """Evidence for an explanation, as JSON (see `kdp.explain`). `kind`: `Service` or `ServiceMonitor`."""
+
+    def nodes(self) -> list[str]:
+        """Names of the nodes, in creation order."""
+
+    def endpoints(self) -> bytes:
+        """JSON array of every Pod that has an address: {"namespace", "name", "ip", "node"}, in creation order."""
+
+    def pod_ips(self, node: str) -> NDArray[np.uint32]:
+        """IPv4 addresses of a node's Pods, (n,) uint32 in host byte order."""
+
+    def send(
+        self,
+        node: str,
+        src: NDArray[np.uint32],
+        sport: NDArray[np.uint16],
+        dst: NDArray[np.uint32],
+        dport: NDArray[np.uint16],
+        proto: NDArray[np.uint8],
+    ) -> tuple[
+        NDArray[np.uint8],
+        NDArray[np.uint32],
+        NDArray[np.uint16],
+        NDArray[np.uint32],
+        NDArray[np.uint16],
+        NDArray[np.uint32],
+    ]:
+        """A batch of flows through one node, in order; columns of equal length, host byte order.
+
+        Returns verdict, src, sport, dst, dport as they left, and rules walked. Verdicts: 0 forwarded, 1 delivered to the node
+        itself, 2 dropped, 3 rejected, 4 no route. Releases the GIL.
+        """
