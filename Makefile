@@ -65,6 +65,7 @@ fuzz: ## run each fuzz target for FUZZ_SECONDS (30)
 		cargo +nightly fuzz run $$target -- -max_total_time=$(FUZZ_SECONDS) -rss_limit_mb=2048 -print_final_stats=1; done
 
 bench: $(VENV)/.built ## run the benchmarks (minutes; a quiet machine gives better figures)
+	cargo run --quiet --release -p kdp-limits
 	$(BIN)/python -m pytest benches --benchmark-enable --benchmark-only
 
 clean: ## remove .venv and what cargo built
