@@ -163,7 +163,9 @@ mod tests {
         assert_eq!(Cidr::parse("10.1.2.3/8").unwrap().to_string(), "10.0.0.0/8");
         assert_eq!(Cidr::parse("fd00::1/16").unwrap().to_string(), "fd00::/16");
         assert_eq!(Cidr::parse("0.0.0.0/0"), Some(Cidr::all(Family::V4)));
-        for bad in ["10.0.0.0/33", "::/129", "10.0.0.0/", "10.0.0.0/+8", "10.0.0", "10.0.0.0.0", "a.b.c.d", ""] {
+        for bad in
+            ["10.0.0.0/33", "::/129", "10.0.0.0/", "10.0.0.0/+8", "10.0.0", "10.0.0.0.0", "a.b.c.d", ""]
+        {
             assert_eq!(Cidr::parse(bad), None, "{bad}");
         }
     }

@@ -3,7 +3,8 @@
 use std::net::IpAddr;
 
 use super::checksum::{internet_checksum, transport_checksum};
-use crate::{Fragment, Headers, Proto, Tcp, TcpOptions, flags};
+use super::sctp;
+use crate::{Fragment, Headers, Proto, Sctp, Tcp, TcpOptions, flags};
 
 /// The bytes of a packet: IP header without options, transport header, `payload`. Lengths and checksums are right,
 /// whatever `headers.length` says; ICMP errors take what they quote as `payload`.
@@ -13,6 +14,9 @@ pub fn build(headers: &Headers, payload: &[u8]) -> Vec<u8> {
     if let Some(at) = checksum_offset(headers.proto) {
         let checksum = if headers.proto == Proto::UDP && checksum == 0 { 0xffff } else { checksum };
         segment[at..at + 2].copy_from_slice(&checksum.to_be_bytes());
+    }
+    if headers.proto == Proto::SCTP {
+        sctp::seal(&mut segment);
     }
     let mut bytes = ip(headers, segment.len());
     bytes.extend(segment);
@@ -70,6 +74,11 @@ fn transport(headers: &Headers, payload: &[u8]) -> Vec<u8> {
             bytes.extend([0, 0]);
         }
         Proto::TCP => tcp(&mut bytes, headers, headers.tcp.unwrap_or_default()),
+        Proto::SCTP => {
+            bytes.extend(headers.sport.to_be_bytes());
+            bytes.extend(headers.dport.to_be_bytes());
+            bytes.extend(sctp::build(headers.sctp.as_deref().unwrap_or(&Sctp::default())));
+        }
         _ if headers.proto.has_ports() => {
             bytes.extend(headers.sport.to_be_bytes());
             bytes.extend(headers.dport.to_be_bytes());
@@ -131,8 +140,10 @@ pub fn icmp_unreachable(from: IpAddr, to: IpAddr, code: u8, offending: &[u8]) ->
 /// by its own number, anything else by an RST|ACK of all that it carried; ID 0, DF, TTL 64.
 pub fn tcp_reset(offending: &Headers) -> Option<Headers> {
     let tcp = offending.tcp.filter(|tcp| tcp.flags & flags::RST == 0)?;
-    let mut reset = Headers::plain(Proto::TCP, (offending.dst, offending.dport), (offending.src, offending.sport));
-    let carried = tcp.data_len + u32::from(tcp.flags & flags::SYN != 0) + u32::from(tcp.flags & flags::FIN != 0);
+    let mut reset =
+        Headers::plain(Proto::TCP, (offending.dst, offending.dport), (offending.src, offending.sport));
+    let carried =
+        tcp.data_len + u32::from(tcp.flags & flags::SYN != 0) + u32::from(tcp.flags & flags::FIN != 0);
     reset.tcp = Some(if tcp.flags & flags::ACK != 0 {
         Tcp { flags: flags::RST, seq: tcp.ack, ..Tcp::default() }
     } else {

@@ -4,6 +4,7 @@ mod build;
 mod checksum;
 mod parse;
 mod patch;
+mod sctp;
 #[cfg(test)]
 mod tests;
 

@@ -6,6 +6,7 @@ use thiserror::Error;
 
 use super::Layout;
 use super::checksum::{internet_checksum, transport_checksum};
+use super::sctp;
 use crate::{Family, Fragment, Headers, Proto, Quoted, Tcp, TcpOptions, Tuple};
 
 /// A packet that a host throws away before any hook sees it.
@@ -42,7 +43,13 @@ pub(crate) fn locate(bytes: &[u8]) -> Result<(Headers, Layout), Malformed> {
 }
 
 fn blank(src: IpAddr, dst: IpAddr, proto: Proto) -> Headers {
-    Headers { length: 0, ttl: 0, fragment: Fragment::default(), tcp: None, ..Headers::plain(proto, (src, 0), (dst, 0)) }
+    Headers {
+        length: 0,
+        ttl: 0,
+        fragment: Fragment::default(),
+        tcp: None,
+        ..Headers::plain(proto, (src, 0), (dst, 0))
+    }
 }
 
 fn word(bytes: &[u8], at: usize) -> u16 {
@@ -70,9 +77,11 @@ fn ipv4(bytes: &[u8], whole: bool) -> Result<(Headers, Layout), Malformed> {
     }
     let addr = |at: usize| IpAddr::from([bytes[at], bytes[at + 1], bytes[at + 2], bytes[at + 3]]);
     let mut headers = blank(addr(12), addr(16), Proto(bytes[9]));
-    (headers.tos, headers.length, headers.id, headers.ttl) = (bytes[1], word(bytes, 2), word(bytes, 4), bytes[8]);
+    (headers.tos, headers.length, headers.id, headers.ttl) =
+        (bytes[1], word(bytes, 2), word(bytes, 4), bytes[8]);
     let frag = word(bytes, 6);
-    headers.fragment = Fragment { df: frag & 0x4000 != 0, mf: frag & 0x2000 != 0, offset: (frag & 0x1fff) * 8 };
+    headers.fragment =
+        Fragment { df: frag & 0x4000 != 0, mf: frag & 0x2000 != 0, offset: (frag & 0x1fff) * 8 };
     Ok((headers, Layout { transport: header_len, end: total.clamp(header_len, bytes.len()) }))
 }
 
@@ -119,9 +128,16 @@ fn transport(headers: &mut Headers, segment: &[u8]) {
     let checked = |segment: &[u8]| transport_checksum(src, dst, proto, segment) == 0;
     headers.sound = match proto {
         Proto::TCP => tcp(headers, segment) && checked(segment),
-        Proto::UDP => udp(headers, segment) && (word(segment, 6) == 0 || checked(&segment[..usize::from(word(segment, 4))])),
+        Proto::UDP => {
+            udp(headers, segment)
+                && (word(segment, 6) == 0 || checked(&segment[..usize::from(word(segment, 4))]))
+        }
         Proto::ICMP | Proto::ICMPV6 => icmp(headers, segment) && checked(segment),
-        _ if proto.has_ports() => ports(headers, segment) && segment.len() >= 12,
+        Proto::SCTP => {
+            headers.sctp = sctp::parse(segment).map(Box::new);
+            ports(headers, segment) && sctp::is_right(segment)
+        }
+        _ if proto.has_ports() => ports(headers, segment) && segment.len() >= 8,
         _ => true,
     };
 }
@@ -186,7 +202,9 @@ fn tcp_option(options: &mut TcpOptions, kind: u8, value: &[u8]) {
 }
 
 fn udp(headers: &mut Headers, segment: &[u8]) -> bool {
-    ports(headers, segment) && segment.len() >= 8 && (8..=segment.len()).contains(&usize::from(word(segment, 4)))
+    ports(headers, segment)
+        && segment.len() >= 8
+        && (8..=segment.len()).contains(&usize::from(word(segment, 4)))
 }
 
 fn icmp(headers: &mut Headers, segment: &[u8]) -> bool {

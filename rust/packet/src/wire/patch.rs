@@ -9,6 +9,7 @@ use thiserror::Error;
 use super::build::checksum_offset;
 use super::checksum::replace_word;
 use super::parse::{Malformed, locate};
+use super::sctp;
 use crate::{Headers, Proto};
 
 /// Why bytes could not be patched.
@@ -37,6 +38,9 @@ pub fn patch(bytes: &mut [u8], after: &Headers) -> Result<(), PatchError> {
         }
     } else {
         ports(bytes, &before, after, layout.transport, sum_at)?;
+    }
+    if before.proto == Proto::SCTP && before.tuple(0) != after.tuple(0) {
+        sctp::seal(&mut bytes[layout.transport..end]);
     }
     ttl(bytes, after.ttl);
     Ok(())
@@ -122,7 +126,8 @@ fn address(packet: &[u8], v4: bool, which: usize) -> IpAddr {
 
 /// Updates the checksum at `sum_at` for every word in which `bytes` differs from `before`.
 fn refresh_sum(bytes: &mut [u8], before: &[u8], sum_at: usize) {
-    let word = |bytes: &[u8], at: usize| u16::from_be_bytes([bytes[at], bytes.get(at + 1).copied().unwrap_or(0)]);
+    let word =
+        |bytes: &[u8], at: usize| u16::from_be_bytes([bytes[at], bytes.get(at + 1).copied().unwrap_or(0)]);
     let mut checksum = word(before, sum_at);
     for at in (0..bytes.len()).step_by(2).filter(|at| *at != sum_at) {
         let (old, new) = (word(before, at), word(bytes, at));
@@ -146,7 +151,8 @@ fn ttl(bytes: &mut [u8], ttl: u8) {
 fn words(bytes: &mut [u8], at: usize, new: &[u8], sums: &[usize]) {
     for (i, pair) in new.chunks_exact(2).enumerate() {
         let at = at + 2 * i;
-        let (old, new) = (u16::from_be_bytes([bytes[at], bytes[at + 1]]), u16::from_be_bytes([pair[0], pair[1]]));
+        let (old, new) =
+            (u16::from_be_bytes([bytes[at], bytes[at + 1]]), u16::from_be_bytes([pair[0], pair[1]]));
         bytes[at..at + 2].copy_from_slice(pair);
         for &sum in sums {
             let checksum = replace_word(u16::from_be_bytes([bytes[sum], bytes[sum + 1]]), old, new);

@@ -66,12 +66,17 @@ fn an_error_quotes_at_most_576_bytes() {
 
 fn packets() -> impl Strategy<Value = (Headers, Vec<u8>)> {
     let proto = prop::sample::select(vec![Proto::TCP, Proto::UDP, Proto::ICMP]);
-    (proto, any::<[u8; 4]>(), any::<[u8; 4]>(), any::<(u16, u16)>(), prop::collection::vec(any::<u8>(), 0..40)).prop_map(
-        |(proto, src, dst, (sport, dport), payload)| {
+    (
+        proto,
+        any::<[u8; 4]>(),
+        any::<[u8; 4]>(),
+        any::<(u16, u16)>(),
+        prop::collection::vec(any::<u8>(), 0..40),
+    )
+        .prop_map(|(proto, src, dst, (sport, dport), payload)| {
             let dport = if proto == Proto::ICMP { 8 << 8 } else { dport };
             (Headers::plain(proto, (src.into(), sport), (dst.into(), dport)), payload)
-        },
-    )
+        })
 }
 
 proptest! {
