@@ -1,8 +1,8 @@
 """Errors: one class for each kind of fault, one stable code for each fault.
 
 Only bad input is an error. What happens to a packet (dropped, rejected, no endpoint, table full) is a value
-in the result, and a broken invariant is an ``AssertionError``. Each code is explained in docs/errors.md; a test
-keeps the codes of the Rust crates, the ones here and that page equal.
+in the result, and a broken invariant is an ``AssertionError``. Each code is explained in docs/errors.md; a
+test keeps the codes of the Rust crates, the ones here and that page equal.
 """
 
 from __future__ import annotations
@@ -71,7 +71,54 @@ class UsageError(KdpError, ValueError):
     """An argument that the called function or command does not take."""
 
 
-CODES: dict[str, type[KdpError]] = {}
+CODES: dict[str, type[KdpError]] = {
+    "source-not-text": LoadError,
+    "yaml-syntax": LoadError,
+    "json-syntax": LoadError,
+    "yaml-alias-bomb": LoadError,
+    "duplicate-key": LoadError,
+    "nesting-too-deep": LoadError,
+    "not-an-object": LoadError,
+    "field-wrong-type": ValidationError,
+    "field-missing": ValidationError,
+    "port-out-of-range": ValidationError,
+    "invalid-name": ValidationError,
+    "value-not-allowed": ValidationError,
+    "invalid-label": ValidationError,
+    "invalid-selector": ValidationError,
+    "invalid-address": ValidationError,
+    "duplicate-service-port": ValidationError,
+    "duplicate-cluster-ip": ValidationError,
+    "duplicate-node-port": ValidationError,
+    "duplicate-object": ValidationError,
+    "pod-without-address": ValidationError,
+    "range-full": ValidationError,
+    "no-such-object": NotFoundError,
+    "proxy-unknown-release": UnsupportedError,
+    "proxy-mode-not-modelled": UnsupportedError,
+    "proxy-option-unknown": UsageError,
+    "proxy-option-not-valid": UsageError,
+    "proxy-object-not-valid": ValidationError,
+    "proxy-endpoint-text-refused": ValidationError,
+    "rule-syntax": RuleError,
+    "rule-match-not-modelled": UnsupportedRuleError,
+    "rule-target-not-modelled": UnsupportedRuleError,
+    "rule-option-not-modelled": UnsupportedRuleError,
+    "ruleset-table-not-modelled": UnsupportedRuleError,
+    "ruleset-unknown-chain": RuleError,
+    "ruleset-jump-to-base-chain": RuleError,
+    "ruleset-base-chain": RuleError,
+    "ruleset-no-policy": RuleError,
+    "ruleset-chain-in-use": RuleError,
+    "ruleset-chain-not-empty": RuleError,
+    "ruleset-chain-name": RuleError,
+    "ruleset-no-such-rule": RuleError,
+    "ruleset-jump-loop": RuleError,
+    "ruleset-too-deep": RuleError,
+    "ruleset-target-not-in-table": RuleError,
+    "ruleset-family": RuleError,
+    "argument-invalid": UsageError,
+}
 """Each code, and the class that carries it."""
 
 
