@@ -45,7 +45,6 @@ impl Draw {
     }
 
     /// The next number below `bound`, which is not zero.
-    #[expect(clippy::cast_possible_truncation, reason = "the high half of a product with a u32 is a u32")]
     pub fn below(&mut self, bound: u32) -> u32 {
         assert!(bound > 0, "a draw needs something to draw from");
         (((self.next_u64() >> 32) * u64::from(bound)) >> 32) as u32
