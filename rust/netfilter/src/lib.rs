@@ -4,17 +4,21 @@
 //! when the rules are loaded, never a rule that is passed over.
 
 pub mod conntrack;
+mod error;
 pub mod nat;
 mod name;
+pub mod recent;
 mod rule;
 mod ruleset;
 pub mod text;
 mod transaction;
 pub mod vm;
 
+pub use error::{CODES, Error, Place};
 pub use name::Name;
 pub use rule::{
     AddrType, AddrTypes, CtState, CtStates, DevicePattern, Match, NatRange, PortRange, Recent, RecentOp, RejectWith, Rule,
     Statistic, Target, TcpFlagTest, Test,
 };
+pub use ruleset::{Applied, Chain, ChainId, DEPTH_MAX, Hook, Installed, Ruleset, Slot};
 pub use transaction::{Op, Policy, Table, Transaction};

@@ -1,0 +1,424 @@
+//! Transactions: all of one or nothing, at a cost that follows from the transaction alone.
+
+use kdp_packet::{Cidr, Family};
+use smallvec::SmallVec;
+
+use super::names::DIGEST_LEN;
+use super::{Chain, ChainId, Installed, Ruleset};
+use crate::text::print_rule;
+use crate::vm::Heads;
+use crate::{Error, Match, Name, NatRange, Op, Policy, Rule, Statistic, Table, Target, Transaction};
+
+/// The longest chain name. Source: iptables, `XT_EXTENSION_MAXNAMELEN` (29, with the closing zero).
+const NAME_MAX: usize = 28;
+
+/// What a transaction did.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Applied {
+    /// Rules put in and taken out.
+    pub rules_touched: usize,
+    /// Chains made, deleted, or with other rules or another policy than before. Each counts once.
+    pub chains_touched: usize,
+}
+
+impl Ruleset {
+    /// Carries `transaction` out; on an error the rule set is as it was before.
+    ///
+    /// Errors: those that iptables-restore and the kernel have for the same steps, with the codes `ruleset-…`.
+    pub fn apply(&mut self, transaction: &Transaction) -> Result<Applied, Error> {
+        if transaction.family != self.family {
+            return Err(family_error("transaction".into(), transaction.family, self.family));
+        }
+        let mut work = Work::new(self);
+        match work.run(transaction) {
+            Ok(()) => Ok(work.commit()),
+            Err(error) => {
+                work.roll_back();
+                Err(error)
+            }
+        }
+    }
+}
+
+/// A transaction on its way.
+struct Work<'a> {
+    set: &'a mut Ruleset,
+    undo: Vec<Undo>,
+    applied: Applied,
+    touched: Vec<ChainId>,
+    /// Tables in which a chain may lie too deep now.
+    doubtful: [bool; Table::ALL.len()],
+}
+
+/// How one step is taken back.
+enum Undo {
+    List(Table),
+    Unmake(ChainId),
+    Restore(ChainId, Box<Chain>),
+    Refill(ChainId, Vec<Installed>, Heads),
+    Policy(ChainId, Policy),
+    Remove(ChainId, usize),
+    Insert(ChainId, usize, Box<Installed>),
+}
+
+impl<'a> Work<'a> {
+    fn new(set: &'a mut Ruleset) -> Work<'a> {
+        Work {
+            set,
+            undo: Vec::new(),
+            applied: Applied::default(),
+            touched: Vec::new(),
+            doubtful: [false; Table::ALL.len()],
+        }
+    }
+
+    fn run(&mut self, transaction: &Transaction) -> Result<(), Error> {
+        for (table, op) in &transaction.ops {
+            self.list(*table);
+            self.step(*table, op)?;
+        }
+        for table in Table::ALL.into_iter().filter(|table| self.doubtful[*table as usize]) {
+            self.set.check_reach(table)?;
+        }
+        Ok(())
+    }
+
+    fn list(&mut self, table: Table) {
+        let listed = &mut self.set.tables[table as usize].listed;
+        if !*listed {
+            *listed = true;
+            self.undo.push(Undo::List(table));
+        }
+    }
+
+    fn step(&mut self, table: Table, op: &Op) -> Result<(), Error> {
+        match op {
+            Op::FlushTable => self.flush_table(table),
+            Op::Chain(name) => return self.chain(table, name),
+            Op::Policy(name, policy) => return self.policy(table, name, *policy),
+            Op::Append(name, rule) => {
+                let id = self.need(table, name)?;
+                let end = self.set.chain(id).rules.len();
+                return self.insert(id, end, rule);
+            }
+            Op::Prepend(name, rule) => {
+                let id = self.need(table, name)?;
+                return self.insert(id, 0, rule);
+            }
+            Op::EnsureTop(name, rule) => {
+                let id = self.need(table, name)?;
+                if !self.set.chain(id).rules.iter().any(|installed| installed.rule == *rule) {
+                    return self.insert(id, 0, rule);
+                }
+            }
+            Op::Delete(name, rule) => return self.delete(table, name, rule),
+            Op::DeleteChain(name) => return self.delete_chain(table, name),
+        }
+        Ok(())
+    }
+
+    fn need(&self, table: Table, name: &Name) -> Result<ChainId, Error> {
+        self.set.find(table, name).ok_or_else(|| Error::UnknownChain { table, chain: name.to_string() })
+    }
+
+    fn touch(&mut self, id: ChainId) {
+        let version = self.set.tick();
+        self.set.chain_mut(id).version = version;
+        self.touched.push(id);
+    }
+
+    fn flush_table(&mut self, table: Table) {
+        let members = self.set.tables[table as usize].members.clone();
+        for id in &members {
+            self.flush(*id);
+        }
+        for id in members {
+            match self.set.chain(id).base {
+                Some(_) => self.set_policy(id, Policy::Accept),
+                None => self.unmake(id),
+            }
+        }
+    }
+
+    fn chain(&mut self, table: Table, name: &Name) -> Result<(), Error> {
+        match self.set.find(table, name) {
+            Some(id) if self.set.chain(id).base.is_some() => {
+                return Err(Error::BaseChain { table, chain: name.to_string() });
+            }
+            Some(id) => self.flush(id),
+            None => {
+                check_name(table, name)?;
+                let id = self.set.put_chain(name.clone(), table, None);
+                self.undo.push(Undo::Unmake(id));
+                self.touched.push(id);
+            }
+        }
+        Ok(())
+    }
+
+    fn policy(&mut self, table: Table, name: &Name, policy: Policy) -> Result<(), Error> {
+        let id = self.need(table, name)?;
+        if self.set.chain(id).base.is_none() {
+            return Err(Error::PolicyOfUserChain { table, chain: name.to_string() });
+        }
+        self.set_policy(id, policy);
+        Ok(())
+    }
+
+    fn set_policy(&mut self, id: ChainId, policy: Policy) {
+        let (_, old) = self.set.chain_mut(id).base.as_mut().expect("only a base chain gets a policy");
+        let old = std::mem::replace(old, policy);
+        if old != policy {
+            self.undo.push(Undo::Policy(id, old));
+            self.touch(id);
+        }
+    }
+
+    /// Takes every rule out of a chain.
+    fn flush(&mut self, id: ChainId) {
+        if self.set.chain(id).rules.is_empty() {
+            return;
+        }
+        let empty = Heads::new(self.set.family);
+        let chain = self.set.chain_mut(id);
+        let rules = std::mem::take(&mut chain.rules);
+        let heads = std::mem::replace(&mut chain.heads, empty);
+        for jump in rules.iter().filter_map(|rule| rule.jump) {
+            self.set.chain_mut(jump).references -= 1;
+        }
+        self.applied.rules_touched += rules.len();
+        self.undo.push(Undo::Refill(id, rules, heads));
+        self.touch(id);
+    }
+
+    fn insert(&mut self, id: ChainId, place: usize, rule: &Rule) -> Result<(), Error> {
+        let installed = self.install(id, rule)?;
+        let jump = installed.jump;
+        self.put_rule(id, place, installed);
+        self.undo.push(Undo::Remove(id, place));
+        self.applied.rules_touched += 1;
+        self.touch(id);
+        if let Some(to) = jump {
+            self.doubtful[self.set.chain(id).table as usize] |= !self.set.raise(id, to);
+        }
+        Ok(())
+    }
+
+    /// A rule that may stand in the chain, with places for its state.
+    fn install(&mut self, id: ChainId, rule: &Rule) -> Result<Installed, Error> {
+        let chain = self.set.chain(id);
+        check_rule(self.set.family, chain, rule)?;
+        let jump = match &rule.target {
+            Target::Jump(name) | Target::Goto(name) => Some(self.jump_to(chain, name)?),
+            _ => None,
+        };
+        let mut cells = SmallVec::new();
+        for test in &rule.matches {
+            match test {
+                Match::Statistic(Statistic::Nth { .. }) => cells.push(self.set.slots.take()),
+                Match::Recent(recent) => cells.push(self.set.lists.hold(&recent.name)),
+                _ => {}
+            }
+        }
+        Ok(Installed { rule: rule.clone(), jump, slot: self.set.slots.take(), cells })
+    }
+
+    fn jump_to(&self, chain: &Chain, name: &Name) -> Result<ChainId, Error> {
+        let table = chain.table;
+        let Some(to) = self.set.find(table, name) else {
+            let (chain, target) = (chain.name.to_string(), name.to_string());
+            return Err(Error::UnknownJump { table, chain, target });
+        };
+        if self.set.chain(to).base.is_some() {
+            let (chain, target) = (chain.name.to_string(), name.to_string());
+            return Err(Error::JumpToBase { table, chain, target });
+        }
+        Ok(to)
+    }
+
+    fn put_rule(&mut self, id: ChainId, place: usize, installed: Installed) {
+        if let Some(to) = installed.jump {
+            self.set.chain_mut(to).references += 1;
+        }
+        let chain = self.set.chain_mut(id);
+        chain.heads.insert(place, &installed.rule);
+        chain.rules.insert(place, installed);
+    }
+
+    fn take_rule(&mut self, id: ChainId, place: usize) -> Installed {
+        let chain = self.set.chain_mut(id);
+        chain.heads.remove(place);
+        let installed = chain.rules.remove(place);
+        if let Some(to) = installed.jump {
+            self.set.chain_mut(to).references -= 1;
+        }
+        installed
+    }
+
+    fn delete(&mut self, table: Table, name: &Name, rule: &Rule) -> Result<(), Error> {
+        let id = self.need(table, name)?;
+        let place = self.set.chain(id).rules.iter().position(|installed| installed.rule == *rule);
+        let Some(place) = place else {
+            let rule = print_rule(self.set.family, name.as_str(), rule);
+            return Err(Error::NoSuchRule { table, chain: name.to_string(), rule });
+        };
+        let installed = self.take_rule(id, place);
+        self.undo.push(Undo::Insert(id, place, Box::new(installed)));
+        self.applied.rules_touched += 1;
+        self.touch(id);
+        Ok(())
+    }
+
+    fn delete_chain(&mut self, table: Table, name: &Name) -> Result<(), Error> {
+        let id = self.need(table, name)?;
+        let chain = self.set.chain(id);
+        if chain.base.is_some() {
+            return Err(Error::BaseChain { table, chain: name.to_string() });
+        }
+        if chain.references > 0 {
+            let references = chain.references;
+            return Err(Error::ChainInUse { table, chain: name.to_string(), references });
+        }
+        if !chain.rules.is_empty() {
+            let rules = chain.rules.len();
+            return Err(Error::ChainNotEmpty { table, chain: name.to_string(), rules });
+        }
+        self.unmake(id);
+        Ok(())
+    }
+
+    fn unmake(&mut self, id: ChainId) {
+        let chain = self.set.unseat_chain(id);
+        self.set.tick();
+        self.undo.push(Undo::Restore(id, Box::new(chain)));
+        self.touched.push(id);
+    }
+
+    /// Lets go of what the steps kept for taking them back.
+    fn commit(mut self) -> Applied {
+        for step in std::mem::take(&mut self.undo) {
+            match step {
+                Undo::Refill(_, rules, _) => rules.iter().for_each(|rule| self.set.let_go(rule)),
+                Undo::Insert(_, _, rule) => self.set.let_go(&rule),
+                Undo::Restore(id, _) => self.set.free.push(id),
+                Undo::List(_) | Undo::Unmake(_) | Undo::Policy(..) | Undo::Remove(..) => {}
+            }
+        }
+        self.set.lists.settle();
+        self.touched.sort_unstable();
+        self.touched.dedup();
+        Applied { chains_touched: self.touched.len(), ..self.applied }
+    }
+
+    fn roll_back(mut self) {
+        while let Some(step) = self.undo.pop() {
+            self.take_back(step);
+        }
+        self.set.lists.settle();
+        for table in Table::ALL.into_iter().filter(|table| self.doubtful[*table as usize]) {
+            self.set.check_reach(table).expect("the rules before a transaction were sound");
+        }
+    }
+
+    fn take_back(&mut self, step: Undo) {
+        match step {
+            Undo::List(table) => self.set.tables[table as usize].listed = false,
+            Undo::Unmake(id) => {
+                self.set.unseat_chain(id);
+                self.set.free.push(id);
+            }
+            Undo::Restore(id, chain) => self.set.seat_chain(id, *chain),
+            Undo::Refill(id, rules, heads) => {
+                for jump in rules.iter().filter_map(|rule| rule.jump) {
+                    self.set.chain_mut(jump).references += 1;
+                }
+                let chain = self.set.chain_mut(id);
+                (chain.rules, chain.heads) = (rules, heads);
+                self.touch(id);
+            }
+            Undo::Policy(id, policy) => {
+                self.set.chain_mut(id).base.as_mut().expect("a base chain stays one").1 = policy;
+                self.touch(id);
+            }
+            Undo::Remove(id, place) => {
+                let rule = self.take_rule(id, place);
+                self.set.let_go(&rule);
+                self.touch(id);
+            }
+            Undo::Insert(id, place, rule) => {
+                self.put_rule(id, place, *rule);
+                self.touch(id);
+            }
+        }
+    }
+}
+
+impl Ruleset {
+    /// Gives back the places of a rule that is gone.
+    fn let_go(&mut self, rule: &Installed) {
+        self.slots.release(rule.slot);
+        let with_state =
+            |test: &&Match| matches!(test, Match::Statistic(Statistic::Nth { .. }) | Match::Recent(_));
+        for (test, cell) in rule.rule.matches.iter().filter(with_state).zip(&rule.cells) {
+            match test {
+                Match::Recent(_) => self.lists.let_go(*cell),
+                _ => self.slots.release(*cell),
+            }
+        }
+    }
+}
+
+/// Source: iptables 1.8.9, `parse_chain` in iptables/xshared.c.
+fn check_name(table: Table, name: &Name) -> Result<(), Error> {
+    let allowed = match name.recipe() {
+        Some((prefix, _)) => (prefix.len() + DIGEST_LEN > NAME_MAX).then_some("at most 28 bytes"),
+        None => name_problem(name.as_str()),
+    };
+    match allowed {
+        None => Ok(()),
+        Some(allowed) => Err(Error::ChainName { table, chain: name.to_string(), allowed }),
+    }
+}
+
+fn name_problem(name: &str) -> Option<&'static str> {
+    const TARGETS: [&str; 4] = ["ACCEPT", "DROP", "QUEUE", "RETURN"];
+    match name {
+        "" => Some("at least one byte"),
+        _ if name.len() > NAME_MAX => Some("at most 28 bytes"),
+        _ if name.starts_with(['-', '!']) => Some("no `-` or `!` at the beginning"),
+        _ if name.contains(|c: char| c.is_ascii_whitespace() || c.is_control()) => Some("no blanks"),
+        _ if TARGETS.contains(&name) => Some("not the name of a target"),
+        _ => None,
+    }
+}
+
+fn check_rule(family: Family, chain: &Chain, rule: &Rule) -> Result<(), Error> {
+    let mut others = rule.matches.iter().filter_map(|test| match test {
+        Match::Src(test) | Match::Dst(test) => Some(test.value).filter(|cidr: &Cidr| cidr.family() != family),
+        _ => None,
+    });
+    if let Some(cidr) = others.next() {
+        return Err(family_error(cidr.to_string(), cidr.family(), family));
+    }
+    let (target, allowed, range): (_, &[Table], Option<&NatRange>) = match &rule.target {
+        Target::Reject(_) => ("REJECT", &[Table::Filter], None),
+        Target::Dnat(range) => ("DNAT", &[Table::Nat], Some(range)),
+        Target::Snat(range) => ("SNAT", &[Table::Nat], Some(range)),
+        Target::Masquerade(range) => ("MASQUERADE", &[Table::Nat], Some(range)),
+        Target::Redirect(range) => ("REDIRECT", &[Table::Nat], Some(range)),
+        Target::Notrack => ("CT", &[Table::Raw], None),
+        _ => return Ok(()),
+    };
+    if !allowed.contains(&chain.table) {
+        let (table, chain, allowed) = (chain.table, chain.name.to_string(), allowed[0].as_str());
+        return Err(Error::TargetNotInTable { table, chain, target, allowed });
+    }
+    match range.and_then(|range| range.addrs).map(|(first, _)| Family::of(first)) {
+        Some(found) if found != family => Err(family_error(target.to_string(), found, family)),
+        _ => Ok(()),
+    }
+}
+
+fn family_error(object: String, found: Family, allowed: Family) -> Error {
+    Error::Family { object, found: found.as_str(), allowed: allowed.as_str() }
+}

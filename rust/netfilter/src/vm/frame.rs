@@ -1,0 +1,76 @@
+//! What rules see of a packet, and what they say of it.
+
+use std::net::IpAddr;
+
+use kdp_packet::Headers;
+use kdp_sim::Time;
+
+use crate::{AddrType, CtStates, NatRange, RejectWith};
+
+/// A packet at a hook.
+#[derive(Clone, Debug)]
+pub struct Frame<'a> {
+    /// Its headers as they are at this hook.
+    pub headers: &'a Headers,
+    /// The device that it came in by; `None` in OUTPUT and POSTROUTING.
+    pub in_device: Option<&'a str>,
+    /// The device that it leaves by; `None` in PREROUTING and INPUT.
+    pub out_device: Option<&'a str>,
+    /// Its mark; rules change it.
+    pub mark: u32,
+    /// Its conntrack state, with the virtual states SNAT and DNAT of its entry.
+    pub ct: CtStates,
+    /// Set by `CT --notrack`: conntrack shall leave it alone.
+    pub notrack: bool,
+    /// The time.
+    pub now: Time,
+}
+
+impl<'a> Frame<'a> {
+    /// A packet without devices, mark and state, at the start of time.
+    pub fn new(headers: &'a Headers) -> Frame<'a> {
+        Frame {
+            headers,
+            in_device: None,
+            out_device: None,
+            mark: 0,
+            ct: CtStates::default(),
+            notrack: false,
+            now: Time::ZERO,
+        }
+    }
+}
+
+/// What a chain of rules says of a packet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// It goes on behind this table.
+    Accept,
+    /// It is gone.
+    Drop,
+    /// It is gone, and its sender is told.
+    Reject(RejectWith),
+    /// Its connection gets another destination, and it goes on.
+    Dnat(NatRange),
+    /// Its connection gets another source, and it goes on.
+    Snat(NatRange),
+    /// Its connection gets the source of the device that it leaves by, and it goes on.
+    Masquerade(NatRange),
+    /// Its connection gets this host as its destination, and it goes on.
+    Redirect(NatRange),
+}
+
+/// A verdict, and what it took.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Walk {
+    /// The verdict.
+    pub verdict: Verdict,
+    /// Rules whose tests were begun: what a walk from rule to rule visits, also where an index visited fewer.
+    pub rules_walked: u64,
+}
+
+/// Knows which addresses are whose: the routing tables of the host.
+pub trait Locality {
+    /// The type of `addr`.
+    fn addr_type(&self, addr: IpAddr) -> AddrType;
+}

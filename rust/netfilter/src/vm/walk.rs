@@ -1,0 +1,179 @@
+//! The walk of a packet through a base chain and what it leads to.
+
+use smallvec::SmallVec;
+
+use super::head::{HeadsOf, Packed};
+use super::meet::meets;
+use super::{Choose, Effects, Frame, Locality, Outcome, Step, Trace, Verdict, Walk, What};
+use crate::{Chain, ChainId, DEPTH_MAX, Hook, Installed, Policy, Ruleset, Table, Target};
+
+/// What a walk needs beside the rules and the packet.
+pub struct Surroundings<'a, L, C, T> {
+    /// Whose addresses are whose.
+    pub locality: &'a L,
+    /// What rules remember.
+    pub effects: &'a mut Effects,
+    /// Who decides what is left to chance.
+    pub choose: &'a mut C,
+    /// Who listens.
+    pub trace: &'a mut T,
+}
+
+/// Finds the rules that a packet may match.
+pub(super) trait Find<A> {
+    /// The first place in `chain`, not before `from`, whose head passes.
+    fn find(&mut self, id: ChainId, chain: &Chain, from: usize, packet: &Packed<A>) -> Option<usize>;
+}
+
+/// A chain, and the place of the next rule in it.
+#[derive(Clone, Copy)]
+struct Place {
+    chain: ChainId,
+    next: usize,
+}
+
+/// What comes after a rule that matched.
+enum Then {
+    Next,
+    Jump(ChainId),
+    Goto(ChainId),
+    Return,
+    Done(Verdict),
+}
+
+pub(super) fn walk<A, F, L, C, T>(
+    find: &mut F,
+    ruleset: &Ruleset,
+    (table, hook): (Table, Hook),
+    frame: &mut Frame<'_>,
+    around: &mut Surroundings<'_, L, C, T>,
+) -> Walk
+where
+    A: HeadsOf,
+    F: Find<A>,
+    L: Locality,
+    C: Choose,
+    T: Trace,
+{
+    let Some(base) = ruleset.base_chain(table, hook) else {
+        return Walk { verdict: Verdict::Accept, rules_walked: 0 };
+    };
+    let packet = Packed::of(frame.headers);
+    let mut walker = Walker { ruleset, around, rules_walked: 0, callers: SmallVec::new() };
+    let verdict = walker.run(find, base, &packet, frame);
+    let verdict = verdict.unwrap_or_else(|| walker.policy(base, hook, frame));
+    Walk { verdict, rules_walked: walker.rules_walked }
+}
+
+struct Walker<'w, 'a, L, C, T> {
+    ruleset: &'w Ruleset,
+    around: &'w mut Surroundings<'a, L, C, T>,
+    rules_walked: u64,
+    /// Where to go on when a chain ends. No more than [`DEPTH_MAX`] of them: the rule set was checked.
+    callers: SmallVec<[Place; DEPTH_MAX + 1]>,
+}
+
+impl<L: Locality, C: Choose, T: Trace> Walker<'_, '_, L, C, T> {
+    /// Walks until a rule decides; `None` if none does.
+    fn run<A, F>(
+        &mut self,
+        find: &mut F,
+        base: ChainId,
+        packet: &Packed<A>,
+        frame: &mut Frame<'_>,
+    ) -> Option<Verdict>
+    where
+        A: HeadsOf,
+        F: Find<A>,
+    {
+        let mut at = self.enter(base);
+        loop {
+            let chain = self.ruleset.chain(at.chain);
+            let Some(place) = find.find(at.chain, chain, at.next, packet) else {
+                self.rules_walked += (chain.rules().len() - at.next) as u64;
+                self.step(at.chain, What::End);
+                at = self.callers.pop()?;
+                continue;
+            };
+            self.rules_walked += (place + 1 - at.next) as u64;
+            at.next = place + 1;
+            let rule = &chain.rules()[place];
+            if !self.passes(rule, A::of_chain(&chain.heads)[place].rest(), frame) {
+                continue;
+            }
+            self.around.effects.count_rule(rule.slot(), frame.headers.length);
+            let (then, outcome) = act(rule, frame);
+            self.step(at.chain, What::Rule { number: place + 1, outcome });
+            match then {
+                Then::Next => {}
+                Then::Jump(to) => {
+                    self.callers.push(at);
+                    at = self.enter(to);
+                }
+                Then::Goto(to) => at = self.enter(to),
+                Then::Return => at = self.callers.pop()?,
+                Then::Done(verdict) => return Some(verdict),
+            }
+        }
+    }
+
+    fn enter(&mut self, chain: ChainId) -> Place {
+        self.step(chain, What::Enter);
+        Place { chain, next: 0 }
+    }
+
+    /// Asks the tests that the head does not answer.
+    fn passes(&mut self, rule: &Installed, rest: Option<usize>, frame: &Frame<'_>) -> bool {
+        let Some(rest) = rest else { return true };
+        let mut cells = rule.cells().iter();
+        let Surroundings { locality, effects, choose, .. } = &mut *self.around;
+        rule.rule().matches[rest..]
+            .iter()
+            .all(|test| meets(test, frame, &mut cells, *locality, effects, *choose))
+    }
+
+    fn policy(&mut self, base: ChainId, hook: Hook, frame: &Frame<'_>) -> Verdict {
+        let chain = self.ruleset.chain(base);
+        let policy = chain.policy().expect("a base chain has a policy");
+        self.step(base, What::Policy(policy));
+        self.around.effects.count_policy(chain.table(), hook, frame.headers.length);
+        match policy {
+            Policy::Accept => Verdict::Accept,
+            Policy::Drop => Verdict::Drop,
+        }
+    }
+
+    fn step(&mut self, chain: ChainId, what: What) {
+        if T::ON {
+            self.around.trace.step(self.ruleset, Step { chain, what });
+        }
+    }
+}
+
+/// Does what the target says.
+fn act(rule: &Installed, frame: &mut Frame<'_>) -> (Then, Outcome) {
+    let jump = || rule.jump().expect("a jump was resolved when its rule was installed");
+    let done = |verdict| (Then::Done(verdict), Outcome::Verdict(verdict));
+    match rule.rule().target {
+        Target::Continue => (Then::Next, Outcome::Continue),
+        Target::Accept => done(Verdict::Accept),
+        Target::Drop => done(Verdict::Drop),
+        Target::Return => (Then::Return, Outcome::Return),
+        Target::Jump(_) => (Then::Jump(jump()), Outcome::Jump),
+        Target::Goto(_) => (Then::Goto(jump()), Outcome::Goto),
+        Target::Reject(with) => done(Verdict::Reject(with)),
+        Target::Mark { value, mask } => {
+            let from = frame.mark;
+            frame.mark = from & !mask ^ value;
+            (Then::Next, Outcome::Mark { from, to: frame.mark })
+        }
+        Target::Dnat(range) => done(Verdict::Dnat(range)),
+        Target::Snat(range) => done(Verdict::Snat(range)),
+        Target::Masquerade(range) => done(Verdict::Masquerade(range)),
+        Target::Redirect(range) => done(Verdict::Redirect(range)),
+        Target::Notrack => {
+            frame.notrack = true;
+            (Then::Next, Outcome::Notrack)
+        }
+    }
+}
