@@ -72,6 +72,9 @@ class UsageError(KdpError, ValueError):
 
 
 CODES: dict[str, type[KdpError]] = {
+    "file-not-found": LoadError,
+    "file-unreadable": LoadError,
+    "folder-empty": LoadError,
     "source-not-text": LoadError,
     "yaml-syntax": LoadError,
     "json-syntax": LoadError,
@@ -94,6 +97,10 @@ CODES: dict[str, type[KdpError]] = {
     "pod-without-address": ValidationError,
     "range-full": ValidationError,
     "no-such-object": NotFoundError,
+    "not-found": NotFoundError,
+    "kind-unknown": NotFoundError,
+    "name-ambiguous": UsageError,
+    "no-cluster-ip": UsageError,
     "proxy-unknown-release": UnsupportedError,
     "proxy-mode-not-modelled": UnsupportedError,
     "proxy-option-unknown": UsageError,
@@ -117,6 +124,21 @@ CODES: dict[str, type[KdpError]] = {
     "ruleset-too-deep": RuleError,
     "ruleset-target-not-in-table": RuleError,
     "ruleset-family": RuleError,
+    "trace-source-invalid": UsageError,
+    "trace-target-invalid": UsageError,
+    "trace-protocol-not-modelled": UnsupportedError,
+    "address-family": ValidationError,
+    "packet-not-modelled": UnsupportedError,
+    "packet-malformed": PacketError,
+    "device-unknown": UsageError,
+    "topology-invalid": ValidationError,
+    "time-goes-back": UsageError,
+    "option-invalid": UsageError,
+    "question-invalid": UsageError,
+    "flows-dtype": UsageError,
+    "flows-range": UsageError,
+    "flows-shape": UsageError,
+    "no-objects": UsageError,
     "argument-invalid": UsageError,
 }
 """Each code, and the class that carries it."""

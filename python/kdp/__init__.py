@@ -1,0 +1,103 @@
+"""The Kubernetes Service dataplane without a cluster: from a manifest to a packet.
+
+Names are imported when they are used, so that ``import kdp`` and ``kdp --help`` stay light.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from kdp import conformance, experiments, testing
+    from kdp._core import __version__
+    from kdp.cluster import Cluster
+    from kdp.errors import (
+        KdpError,
+        LoadError,
+        NotFoundError,
+        PacketError,
+        RuleError,
+        UnsupportedError,
+        UnsupportedRuleError,
+        UsageError,
+        ValidationError,
+    )
+    from kdp.explain import Explanation
+    from kdp.flows import FlowResult, Flows
+    from kdp.objects import (
+        Deployment,
+        EndpointSlice,
+        Namespace,
+        Node,
+        Pod,
+        Service,
+        ServiceMonitor,
+        StatefulSet,
+    )
+    from kdp.trace import Exploration, Trace
+
+__all__ = [
+    "Cluster",
+    "Deployment",
+    "EndpointSlice",
+    "Explanation",
+    "Exploration",
+    "FlowResult",
+    "Flows",
+    "KdpError",
+    "LoadError",
+    "Namespace",
+    "Node",
+    "NotFoundError",
+    "PacketError",
+    "Pod",
+    "RuleError",
+    "Service",
+    "ServiceMonitor",
+    "StatefulSet",
+    "Trace",
+    "UnsupportedError",
+    "UnsupportedRuleError",
+    "UsageError",
+    "ValidationError",
+    "__version__",
+    "conformance",
+    "experiments",
+    "testing",
+]
+
+_HOMES = {
+    "kdp._core": ["__version__"],
+    "kdp.cluster": ["Cluster"],
+    "kdp.errors": [name for name in __all__ if name.endswith("Error")],
+    "kdp.explain": ["Explanation"],
+    "kdp.flows": ["FlowResult", "Flows"],
+    "kdp.objects": [
+        "Deployment",
+        "EndpointSlice",
+        "Namespace",
+        "Node",
+        "Pod",
+        "Service",
+        "ServiceMonitor",
+        "StatefulSet",
+    ],
+    "kdp.trace": ["Exploration", "Trace"],
+}
+_HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
+_SUBMODULES = {"conformance", "experiments", "testing"}
+
+
+def __getattr__(name: str) -> object:
+    if name in _SUBMODULES:
+        return import_module(f"kdp.{name}")
+    if name not in _HOME_OF:
+        raise AttributeError(f"module 'kdp' has no attribute {name!r}")
+    value = getattr(import_module(_HOME_OF[name]), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -1,0 +1,115 @@
+"""``kdp rules``: a node's rules, as iptables-save, iptables-restore and iptables -L -n have them."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import click
+
+from kdp.cli.session import Session, cluster_options
+from kdp.errors import UsageError
+
+__all__ = ["command"]
+
+TABLES = ("raw", "mangle", "nat", "filter")
+
+
+@click.command("rules")
+@click.argument("verb", required=False, type=click.Choice(["count"]), metavar="[count]")
+@click.option("--node", metavar="NAME", help="Whose rules (default: the first node's).")
+@click.option("--mode", type=click.Choice(["iptables"]), default="iptables", show_default=True)
+@click.option("-4", "family", flag_value="IPv4", default="IPv4", help="The IPv4 rules (default).")
+@click.option("-6", "family", flag_value="IPv6", help="The IPv6 rules.")
+@click.option("-t", "--table", type=click.Choice(TABLES), help="Of this table only (default with --chain: nat).")
+@click.option("--chain", metavar="NAME", help="One chain, as `iptables -t TABLE -L CHAIN -n` lists it.")
+@click.option(
+    "-o",
+    "--output",
+    type=click.Choice(["save", "restore", "list", "json"]),
+    help="save (default), restore, list or json.",
+)
+@cluster_options
+def command(
+    session: Session,
+    verb: str | None,
+    node: str | None,
+    mode: str,
+    family: str,
+    table: str | None,
+    chain: str | None,
+    output: str | None,
+) -> None:
+    """Print a node's rules: kdp rules --node n1 -f dump.yaml > n1.save; `kdp rules count` counts them."""
+    form = output or ("list" if chain else "save")
+    cluster = session.load(mode=mode)
+    if verb == "count":
+        _print_counts(cluster.rule_counts(node), as_json=form == "json")
+    elif form == "list":
+        click.echo(_listing(cluster, node, family, table or "nat", chain), nl=False)
+    else:
+        text = cluster.rules(node, family=family, form="restore" if form == "restore" else "save")
+        text = _one_table(text, table) if table else text
+        if form == "json":
+            name = node or cluster.core.nodes()[0]
+            click.echo(json.dumps(_as_json(text, name, family, mode, chain), indent=4, ensure_ascii=False))
+        else:
+            click.echo(_one_chain(text, chain) if chain else text, nl=False)
+
+
+def _listing(cluster: Any, node: str | None, family: str, table: str, chain: str | None) -> str:
+    if chain:
+        return str(cluster.rules(node, family=family, form=f"{table} {chain}"))
+    saved = _one_table(cluster.rules(node, family=family), table)
+    chains = [line[1:].split()[0] for line in saved.splitlines() if line.startswith(":")]
+    return "\n".join(str(cluster.rules(node, family=family, form=f"{table} {name}")) for name in chains)
+
+
+def _one_table(text: str, table: str) -> str:
+    lines, inside = [], False
+    for line in text.splitlines(keepends=True):
+        inside = line.rstrip() == f"*{table}" or (inside and not line.startswith("*"))
+        if inside:
+            lines.append(line)
+    return "".join(lines)
+
+
+def _one_chain(text: str, chain: str) -> str:
+    kept = [line for line in text.splitlines(keepends=True) if line.startswith((f":{chain} ", f"-A {chain} "))]
+    if not kept:
+        raise UsageError("argument-invalid", f"--chain {chain}: the rules have no chain of this name")
+    return "".join(kept)
+
+
+def _as_json(text: str, node: str, family: str, mode: str, chain: str | None) -> dict[str, Any]:
+    from kdp.json_output import document
+
+    tables: list[dict[str, Any]] = []
+    for line in text.splitlines():
+        if line.startswith("*"):
+            tables.append({"table": line[1:], "chains": {}})
+        elif line.startswith(":"):
+            name, policy = line[1:].split()[:2]
+            tables[-1]["chains"][name] = {"policy": None if policy == "-" else policy, "rules": []}
+        elif line.startswith("-A "):
+            tables[-1]["chains"][line.split()[1]]["rules"].append(line)
+    for each in tables:
+        chains = each["chains"].items()
+        each["chains"] = [{"name": name, **rest} for name, rest in chains if chain in (None, name)]
+    return document("Rules", {"node": node, "family": family, "mode": mode, "tables": tables})
+
+
+def _print_counts(counts: dict[str, dict[str, dict[str, int]]], *, as_json: bool) -> None:
+    if as_json:
+        from kdp.json_output import document
+
+        click.echo(json.dumps(document("RuleCounts", {"counts": counts}), indent=4))
+        return
+    from kdp.table import table_text
+
+    rows = [
+        [family, table, str(count["rules"]), str(count["chains"])]
+        for family, tables in counts.items()
+        for table, count in tables.items()
+    ]
+    click.echo(table_text(["FAMILY", "TABLE", "RULES", "CHAINS"], rows), nl=False)

@@ -1,0 +1,139 @@
+"""What every command shares: the options that say which objects, and how to print."""
+
+from __future__ import annotations
+
+import functools
+import os
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
+
+import click
+
+from kdp.errors import UsageError
+
+if TYPE_CHECKING:
+    from kdp.cluster import Cluster
+
+__all__ = ["Session", "cluster_options"]
+
+P = ParamSpec("P")
+R = TypeVar("R")
+Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
+
+NO_OBJECTS = (
+    "no objects: give them with -f FILE, -f FOLDER (-R for its folders too) or -f - for standard input, "
+    "for example: kubectl get all,endpoints,endpointslices,nodes -A -o yaml | kdp get svc -A -f -"
+)
+
+
+@dataclass(frozen=True)
+class Session:
+    """The options of one run."""
+
+    files: tuple[str, ...]
+    recursive: bool
+    namespace: str | None
+    seed: int
+    k8s: str | None
+    color: str
+    quiet: bool
+
+    @property
+    def namespace_or_default(self) -> str:
+        """The namespace that a name without one means."""
+        return self.namespace or "default"
+
+    @property
+    def colored(self) -> bool:
+        """Whether standard output takes colour.
+
+        ``--color`` decides; then ``NO_COLOR`` and ``CLICOLOR_FORCE`` (https://no-color.org, bixense.com/clicolors); then
+        whether it is a terminal.
+        """
+        if self.color != "auto":
+            return self.color == "always"
+        if os.environ.get("NO_COLOR"):
+            return False
+        if os.environ.get("CLICOLOR_FORCE", "0") != "0":
+            return True
+        return sys.stdout.isatty() and os.environ.get("TERM") != "dumb"
+
+    @property
+    def width(self) -> int:
+        """How many columns text may have: the terminal's, 100 where there is none."""
+        return max(60, os.get_terminal_size().columns) if sys.stdout.isatty() else 100
+
+    def load(self, **options: Any) -> Cluster:
+        """Load the cluster, and say once on standard error what loading had to say."""
+        cluster, _ = self.load_with_sources(**options)
+        return cluster
+
+    def load_with_sources(self, **options: Any) -> tuple[Cluster, Sequence[tuple[str, bytes]]]:
+        """Load the cluster, and give the bytes it came from too."""
+        if not self.files:
+            raise UsageError("no-objects", NO_OBJECTS)
+        from kdp.cli.progress import loading
+        from kdp.cluster import Cluster
+        from kdp.sources import from_paths
+
+        chosen = {"seed": self.seed, **({"k8s": self.k8s} if self.k8s else {}), **options}
+        sources = from_paths(self.files, recursive=self.recursive)
+        with loading(sum(len(data) for _, data in sources), quiet=self.quiet):
+            cluster = Cluster.from_sources(sources, chosen)
+        if not self.quiet:
+            for note in cluster.notes:
+                click.echo(f"note: {note}", err=True)
+        return cluster, sources
+
+
+def _options() -> list[Decorator]:
+    return [
+        click.option(
+            "-f",
+            "--filename",
+            "files",
+            multiple=True,
+            metavar="FILE|DIR|-",
+            help="Objects: a YAML or JSON file, a folder, or - for standard input. May be repeated.",
+        ),
+        click.option("-R", "--recursive", is_flag=True, help="Look into the folders of a folder too."),
+        click.option("-n", "--namespace", metavar="NAME", help="The namespace (default: default)."),
+        click.option(
+            "--seed", type=click.IntRange(0, 2**64 - 1), default=1, show_default=True, help="Decides every random choice."
+        ),
+        click.option("--k8s", metavar="RELEASE", help="The Kubernetes release to emulate, such as 1.33."),
+        click.option(
+            "--color",
+            type=click.Choice(["auto", "always", "never"]),
+            default="auto",
+            show_default=True,
+            help="Colour; NO_COLOR switches it off too.",
+        ),
+        click.option("-q", "--quiet", is_flag=True, help="No notes on standard error."),
+    ]
+
+
+def cluster_options(function: Callable[..., R]) -> Callable[..., R]:
+    """Give a command the shared options, as one ``session`` argument."""
+
+    @functools.wraps(function)
+    def command(
+        *,
+        files: tuple[str, ...],
+        recursive: bool,
+        namespace: str | None,
+        seed: int,
+        k8s: str | None,
+        color: str,
+        quiet: bool,
+        **rest: Any,
+    ) -> R:
+        session = Session(files, recursive, namespace, seed, k8s, color, quiet)
+        return function(session, **rest)
+
+    wrapped: Callable[..., R] = command
+    for option in reversed(_options()):
+        wrapped = option(wrapped)
+    return wrapped

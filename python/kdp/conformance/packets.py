@@ -1,0 +1,130 @@
+"""Packet cases: devices and rules, packets in, and what came out, byte for byte."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from kdp.conformance.packet_spec import answer_to, build
+from kdp.errors import UnsupportedError
+from kdp.host import Host, PacketResult
+
+__all__ = ["run_packets", "topology_of"]
+
+_SECOND = 1_000_000_000
+_BETWEEN_STEPS = 100_000  # ns: packets come one after the other, on a fast machine
+_TOOLS = ("iptables", "ip6tables")
+
+Case = Mapping[str, Any]
+Step = Mapping[str, Any]
+
+
+def run_packets(case: Case, seed: int = 1) -> dict[str, Any]:
+    """Run a packet case. ``{"steps": [...], "conntrack": [...], "stats": {...}}``, in the form of a recorded run.
+
+    Raises ``UnsupportedError`` (``case-unsupported``) that names the tool, the step or the packet that is not modelled,
+    and ``UnsupportedRuleError`` for a rule that is not.
+    """
+    scenario = case["scenario"]
+    _refuse_unmodelled(scenario)
+    run = _Run(Host(topology_of(case["topology"]), seed=seed))
+    run.load(scenario["rules"])
+    steps = [run.step(step) for step in scenario["steps"]]
+    return {"steps": steps, "conntrack": run.host.conntrack(), "stats": {}}
+
+
+def topology_of(topology: Mapping[str, Any]) -> dict[str, Any]:
+    """A packet case's topology in the form that ``kdp.Host`` takes."""
+    devices = [{"name": name, "addrs": addresses} for name, addresses in topology["devs"].items()]
+    if topology.get("lo_addrs"):
+        devices.append({"name": "lo", "addrs": topology["lo_addrs"]})
+    routes = [{"to": to, "dev": device} for to, device in topology["routes"]]
+    if topology.get("default"):
+        routes.append({"to": "0.0.0.0/0", "dev": topology["default"]})
+    return {"devs": devices, "routes": routes, "sysctls": dict(topology["sysctl"])}
+
+
+def _refuse_unmodelled(scenario: Case) -> None:
+    for key in ("init_sysctl", "nfqueue"):
+        if scenario.get(key):
+            raise _unsupported(f"{key!r} of the scenario")
+
+
+def _unsupported(what: str) -> UnsupportedError:
+    return UnsupportedError("case-unsupported", f"packet case: {what} is not modelled")
+
+
+class _Run:
+    """A run of one case: the box, and what each step sent out."""
+
+    def __init__(self, host: Host) -> None:
+        self.host = host
+        self._outs: list[Sequence[tuple[str, bytes]]] = []
+        self._carry_out: Mapping[str, Callable[[Step], dict[str, Any]]] = {
+            "pkt": self._packet,
+            "local": self._local,
+            "sleep": self._sleep,
+            "rules": self._rules,
+            "dump": self._dump,
+        }
+
+    def load(self, rules: Sequence[tuple[str, str]]) -> None:
+        """Load rules in the order of the list: (tool, text), the tool perhaps with -noflush behind it."""
+        for kind, text in rules:
+            tool = kind.removesuffix("-noflush").removesuffix("-legacy")
+            if tool not in _TOOLS:
+                raise _unsupported(f"the tool {tool!r}")
+            self.host.load_rules(text, tool=tool, flush=not kind.endswith("-noflush"))
+
+    def step(self, step: Step) -> dict[str, Any]:
+        """Carry out one step."""
+        if step["op"] not in self._carry_out:
+            raise _unsupported(f"the step {step['op']!r}")
+        self._outs.append(())
+        found = self._carry_out[step["op"]](step)
+        self.host.advance(_BETWEEN_STEPS)
+        return {"op": step["op"], **found}
+
+    def _packet(self, step: Step) -> dict[str, Any]:
+        device, packet = self._prepared(step)
+        assert device is not None, "a packet comes in by a device"
+        for _ in range(step.get("times", 1) - 1):
+            self.host.receive(device, packet)
+            self.host.advance(_BETWEEN_STEPS)
+        return {"dev": device, **self._seen(packet, self.host.receive(device, packet))}
+
+    def _local(self, step: Step) -> dict[str, Any]:
+        _, packet = self._prepared(step)
+        return {"dev": None, **self._seen(packet, self.host.send_local(packet))}
+
+    def _prepared(self, step: Step) -> tuple[str | None, bytes]:
+        """The device and the bytes; an answer comes in where the packet that it answers went out."""
+        spec, device = step["pkt"], step.get("dev")
+        if "reply_to" in step:
+            came_from, answered = self._outs[step["reply_to"]][step.get("out", 0)]
+            spec, device = answer_to(answered, spec), device or came_from
+        if spec["k"] == "icmp_error" and isinstance(spec["quote"], int) and not device:
+            device = self._outs[spec["quote"]][0][0]
+        return device, build(spec, lambda number: self._outs[number][0][1])
+
+    def _seen(self, packet: bytes, result: PacketResult) -> dict[str, Any]:
+        self._outs[-1] = result.outs
+        return {
+            "hex": packet.hex(),
+            "verdict": result.verdict,
+            "outs_hex": [[device, out.hex()] for device, out in result.outs],
+            "local_hex": [packet.hex() for packet in result.local],
+            "ctstate": sorted(result.ctstate),
+        }
+
+    def _sleep(self, step: Step) -> dict[str, Any]:
+        self.host.advance(round(step["s"] * _SECOND))
+        return {}
+
+    def _rules(self, step: Step) -> dict[str, Any]:
+        self.load(step["rules"])
+        return {}
+
+    def _dump(self, step: Step) -> dict[str, Any]:
+        del step
+        return {"conntrack": self.host.conntrack()}

@@ -1,0 +1,89 @@
+"""One Linux box: bytes in by a device, bytes out by another, and the table that remembers them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from kdp import _core
+
+__all__ = ["Host", "PacketResult"]
+
+
+@dataclass(frozen=True)
+class PacketResult:
+    """What became of a packet.
+
+    ``verdict``: ``forward``, ``local``, ``drop``, ``reject``, ``local+out``, or ``error:`` and the errno's text.
+    ``outs``: (device, bytes) of each packet that left. ``local``: packets that the box took for itself.
+    ``ctstate``: the packet's state in connection tracking, a word for each pass through PREROUTING or OUTPUT.
+    ``steps``: the walk through hooks, chains and rules, as docs/json-output.md describes events.
+    """
+
+    verdict: str
+    outs: tuple[tuple[str, bytes], ...] = ()
+    local: tuple[bytes, ...] = ()
+    ctstate: tuple[str, ...] = ()
+    steps: tuple[Mapping[str, Any], ...] = field(default=(), compare=False)
+
+    @classmethod
+    def of(cls, answer: bytes) -> PacketResult:
+        """Read the JSON that the core answers with."""
+        found = json.loads(answer)
+        return cls(
+            verdict=found["verdict"],
+            outs=tuple((device, bytes.fromhex(packet)) for device, packet in found["outs"]),
+            local=tuple(bytes.fromhex(packet) for packet in found["local"]),
+            ctstate=tuple(found["ctstate"]),
+            steps=tuple(found.get("steps", ())),
+        )
+
+
+class Host:
+    """A router with devices, addresses, routes, rules and connection tracking, on a clock of its own.
+
+    ``topology``: ``devs`` (list of ``name`` and ``addrs``: ``10.0.0.1/24``), ``routes`` (list of ``to``, ``dev``,
+    perhaps ``via``), ``sysctls`` (names as in sysctl.conf). ``seed``: the same seed draws the same ports and endpoints.
+    Rules that hold what is not modelled are refused with ``UnsupportedRuleError``, all or nothing.
+
+    >>> host = Host({"devs": [{"name": "eth0", "addrs": ["192.0.2.1/24"]}]})
+    >>> host.receive("eth0", bytes.fromhex("45000014000000004000f6e7c0000209c0000201")).verdict
+    'local'
+    """
+
+    def __init__(self, topology: Mapping[str, Any], *, seed: int = 1) -> None:
+        self._core = _core.Host(json.dumps(topology), seed)
+        self._now = 0
+
+    @property
+    def now(self) -> int:
+        """Virtual time in nanoseconds since the box was made."""
+        return self._now
+
+    def advance(self, ns: int) -> None:
+        """Let ``ns`` nanoseconds pass: entries may expire, session affinity may end."""
+        assert ns >= 0, "virtual time never goes back"
+        self._now += ns
+
+    def load_rules(self, text: str, *, tool: str = "iptables", flush: bool = True) -> None:
+        """Load what ``iptables-restore`` (or ``ip6tables``) takes; ``flush`` False is its ``--noflush``."""
+        self._core.load_rules(tool, text, not flush)
+
+    def rules(self, *, tool: str = "iptables") -> str:
+        """The rules as ``iptables-save`` lists them."""
+        return self._core.rules(tool)
+
+    def receive(self, device: str, packet: bytes) -> PacketResult:
+        """Let a packet (IPv4 or IPv6, from its IP header on) arrive by a device."""
+        return PacketResult.of(self._core.receive(device, packet, self._now))
+
+    def send_local(self, packet: bytes) -> PacketResult:
+        """Send a packet as a process on the box does through a raw socket."""
+        return PacketResult.of(self._core.send_local(packet, self._now))
+
+    def conntrack(self) -> list[dict[str, Any]]:
+        """The connection tracking entries: orig, reply, flags, timeout (seconds), mark, zone, and tcp.state for TCP."""
+        found: list[dict[str, Any]] = json.loads(self._core.conntrack(self._now))
+        return found

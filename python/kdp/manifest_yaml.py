@@ -1,0 +1,91 @@
+"""Block YAML as kubectl prints it: keys sorted, lists not indented, quotes only where YAML needs them."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator, Mapping, Sequence
+
+__all__ = ["to_yaml"]
+
+PLAIN = re.compile(r"[A-Za-z_./<$~(^+;=\\][^\x00-\x1f\x7f-\x9f\u2028\u2029\ufeff]*|[0-9][A-Za-z0-9_./: +-]*|-[^\s-][^\x00-\x1f]*")
+# What a YAML 1.1 reader would take for something else than text. Source: go-yaml v2, resolve.go.
+RESERVED = re.compile(
+    r"(?i:~|null|true|false|yes|no|on|off|y|n|\.nan|[-+]?\.inf)"
+    r"|[-+]?0[xX][0-9a-fA-F_]+|[-+]?0?b[01_]+|0o[0-7]+|[-+]?[0-9][0-9_]*(\.[0-9_]*)?([eE][-+]?[0-9]+)?"
+    r"|[-+]?\.[0-9_]+([eE][-+]?[0-9]+)?"
+    r"|[-+]?[0-9][0-9_]*(:[0-5]?[0-9])+(\.[0-9_]*)?"
+    r"|[0-9]{4}-[0-9]{1,2}-[0-9]{1,2}([Tt ].*)?"
+    r"|<<|="
+)
+ESCAPED = re.compile(r"[\x00-\x09\x0b-\x1f\x7f-\x9f\u2028\u2029\ufeff]")
+
+
+def to_yaml(value: object) -> str:
+    """Write plain JSON data as a YAML document, with a newline at its end."""
+    return "".join(f"{line}\n" for line in _lines(value))
+
+
+def _lines(value: object) -> Iterator[str]:
+    if isinstance(value, Mapping) and value:
+        for key in sorted(value):
+            yield from _field(_scalar(str(key)), value[key])
+    elif _is_list(value) and value:
+        for item in value:  # type: ignore[attr-defined] -- a sequence, see _is_list
+            yield from _item(item)
+    elif isinstance(value, str) and "\n" in value:
+        yield from _literal("", value)
+    else:
+        yield _scalar(value)
+
+
+def _field(key: str, value: object) -> Iterator[str]:
+    if isinstance(value, Mapping) and value:
+        yield f"{key}:"
+        yield from (f"  {line}" if line else line for line in _lines(value))
+    elif _is_list(value) and value:
+        yield f"{key}:"
+        yield from _lines(value)
+    elif isinstance(value, str) and "\n" in value:
+        yield from _literal(f"{key}: ", value)
+    else:
+        yield f"{key}: {_scalar(value)}"
+
+
+def _item(value: object) -> Iterator[str]:
+    first = True
+    for line in _lines(value):
+        yield f"- {line}" if first else (f"  {line}" if line else line)
+        first = False
+
+
+def _literal(head: str, text: str) -> Iterator[str]:
+    if ESCAPED.search(text) or text[0] in " \n" or any(line != line.rstrip() for line in text.split("\n")):
+        yield head + json.dumps(text, ensure_ascii=False)
+        return
+    body = text.rstrip("\n")
+    newlines = len(text) - len(body)
+    yield head + ("|-" if newlines == 0 else "|" if newlines == 1 else "|+")
+    yield from (f"  {line}" if line else "" for line in body.split("\n"))
+    yield from ("" for _ in range(newlines - 1))
+
+
+def _is_list(value: object) -> bool:
+    return isinstance(value, Sequence) and not isinstance(value, str | bytes)
+
+
+def _scalar(value: object) -> str:
+    if isinstance(value, str):
+        return _text(value)
+    if value == {} and isinstance(value, Mapping):
+        return "{}"
+    return json.dumps(value)
+
+
+def _text(text: str) -> str:
+    if ESCAPED.search(text) or "\n" in text:
+        return json.dumps(text, ensure_ascii=False)
+    if not text or RESERVED.fullmatch(text):
+        return f'"{text}"'
+    plain = PLAIN.fullmatch(text) and not re.search(r": |:$| #|\s$", text)
+    return text if plain else "'" + text.replace("'", "''") + "'"
