@@ -138,6 +138,8 @@ CODES: dict[str, type[KdpError]] = {
     "flows-dtype": UsageError,
     "flows-range": UsageError,
     "flows-shape": UsageError,
+    "flows-ipv6-not-modelled": UnsupportedError,
+    "case-unsupported": UnsupportedError,
     "no-objects": UsageError,
     "argument-invalid": UsageError,
 }
