@@ -2,12 +2,17 @@
 //!
 //! Bytes come in through [`load`], become [`object::Object`]s, and every change after that is a write to the store.
 
+pub mod defaults;
 pub mod endpoints;
 mod error;
 pub mod labels;
 pub mod load;
+pub mod nearest;
 mod note;
 pub mod object;
+mod store;
+pub mod validate;
 
 pub use error::{CODES, Error, Place};
 pub use note::Note;
+pub use store::{Change, Cursor, Store};

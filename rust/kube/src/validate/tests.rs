@@ -1,0 +1,100 @@
+use super::*;
+use crate::load::{Source, load};
+
+/// The faults of a YAML text, each as code and message.
+fn faults(yaml: &str) -> Vec<(&'static str, String)> {
+    let mut objects = load(&[Source { name: "-", bytes: yaml.as_bytes() }]).unwrap().objects;
+    objects.iter_mut().for_each(crate::defaults::apply);
+    check(&objects).iter().map(|error| (error.code(), error.to_string())).collect()
+}
+
+fn service(name: &str, spec: &str) -> String {
+    format!("---\napiVersion: v1\nkind: Service\nmetadata: {{name: {name}}}\nspec: {spec}\n")
+}
+
+#[track_caller]
+fn one(yaml: &str, code: &str, message: &str) {
+    assert_eq!(faults(yaml), [(CODES.iter().find(|c| **c == code).copied().unwrap(), message.to_owned())]);
+}
+
+use crate::error::CODES;
+
+#[test]
+fn a_good_service_has_no_faults() {
+    let spec = "{type: NodePort, clusterIP: 10.96.0.10, selector: {app: web}, ports: [{name: a, port: 80, targetPort: http, nodePort: 30080}, {name: b, port: 80, protocol: UDP, nodePort: 30080}]}";
+    assert_eq!(faults(&service("web", spec)), []);
+}
+
+#[test]
+fn ports_of_a_service_are_checked() {
+    one(&service("web", "{ports: [{port: 0}]}"), "port-out-of-range", "Service default/web .spec.ports[0].port: port 0 is outside 1..=65535");
+    one(
+        &service("web", "{ports: [{name: a, port: 80}, {name: b, port: 80}]}"),
+        "duplicate-service-port",
+        "Service default/web .spec.ports[1]: port 80/TCP is already that of .spec.ports[0]",
+    );
+    one(
+        &service("web", "{ports: [{name: a, port: 80}, {name: a, port: 81}]}"),
+        "duplicate-service-port",
+        "Service default/web .spec.ports[1]: name \"a\" is already that of .spec.ports[0]",
+    );
+    one(
+        &service("web", "{ports: [{port: 80, protocol: tcp}]}"),
+        "value-not-allowed",
+        "Service default/web .spec.ports[0].protocol: \"tcp\" is not one of TCP, UDP, SCTP",
+    );
+    one(&service("web", "{ports: [{name: a, port: 80}, {port: 81}]}"), "field-missing", "Service default/web .spec.ports[1].name: is required");
+}
+
+#[test]
+fn addresses_are_checked_and_not_shared() {
+    one(&service("web", "{clusterIP: 10.96.0.300}"), "invalid-address", "Service default/web .spec.clusterIP: \"10.96.0.300\" is not an IPv4 or IPv6 address");
+    let two = service("a", "{clusterIP: 10.96.0.10}") + &service("b", "{clusterIP: 10.96.0.10}");
+    one(&two, "duplicate-cluster-ip", "Service default/b .spec.clusterIP: cluster IP 10.96.0.10 is already that of Service default/a");
+    let headless = service("a", "{clusterIP: None}") + &service("b", "{clusterIP: None}");
+    assert_eq!(faults(&headless), []);
+}
+
+#[test]
+fn node_ports_are_not_shared() {
+    let spec = "{type: NodePort, ports: [{port: 80, nodePort: 30080}]}";
+    one(&(service("a", spec) + &service("b", spec)), "duplicate-node-port", "Service default/b .spec.ports[0].nodePort: node port 30080/TCP is already that of Service default/a");
+}
+
+#[test]
+fn an_object_is_there_once() {
+    one(&(service("a", "{}") + &service("a", "{}")), "duplicate-object", "Service default/a is there twice");
+}
+
+#[test]
+fn selectors_and_labels_are_checked() {
+    assert_eq!(faults(&service("web", "{selector: {-app: web}}"))[0].0, "invalid-selector");
+    let pod = "apiVersion: v1\nkind: Pod\nmetadata: {name: p, labels: {app: 'a b'}}\n";
+    assert_eq!(faults(pod)[0].0, "invalid-label");
+    let deployment = "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: d}\nspec: {selector: {matchExpressions: [{key: a, operator: Is}]}}\n";
+    assert_eq!(faults(deployment)[0].0, "invalid-selector");
+}
+
+#[test]
+fn names_are_checked() {
+    one("apiVersion: v1\nkind: Pod\nmetadata: {name: Web}\n", "invalid-name", &format!("Pod default/Web .metadata.name: name \"Web\" {SUBDOMAIN}"));
+    one("apiVersion: v1\nkind: Pod\n", "field-missing", "Pod default/ .metadata.name: is required");
+    assert_eq!(faults("apiVersion: rbac.authorization.k8s.io/v1\nkind: ClusterRole\nmetadata: {name: 'system:node'}\n"), []);
+    assert!(is_label("a-1") && !is_label("-a") && !is_label(&"a".repeat(64)) && !is_label("A") && !is_label(""));
+    assert!(is_subdomain("a.b-c.1") && !is_subdomain("a..b") && !is_subdomain(".a"));
+    assert!(is_port_name("http-2") && !is_port_name("80") && !is_port_name("a--b") && !is_port_name("abcdefghijklmnop"));
+}
+
+#[test]
+fn slices_hold_addresses_of_their_type() {
+    let slice = "apiVersion: discovery.k8s.io/v1\nkind: EndpointSlice\nmetadata: {name: s}\naddressType: IPv4\nendpoints: [{addresses: ['fd00::1']}]\nports: [{port: 80}]\n";
+    one(slice, "invalid-address", "EndpointSlice default/s .endpoints[0].addresses[0]: \"fd00::1\" is not an IPv4 address, as addressType says");
+}
+
+#[test]
+fn every_code_is_listed_once() {
+    let mut sorted = CODES.to_vec();
+    sorted.sort_unstable();
+    sorted.dedup();
+    assert_eq!(sorted.len(), CODES.len());
+}
