@@ -61,7 +61,7 @@ fn ip(headers: &Headers, segment_len: usize) -> Vec<u8> {
 }
 
 fn fragment_word(fragment: Fragment) -> u16 {
-    u16::from(fragment.df) << 14 | u16::from(fragment.mf) << 13 | fragment.offset / 8
+    u16::from(fragment.df) << 14 | u16::from(fragment.mf) << 13 | (fragment.offset / 8)
 }
 
 fn transport(headers: &Headers, payload: &[u8]) -> Vec<u8> {
@@ -121,14 +121,14 @@ fn tcp_options(options: TcpOptions) -> Vec<u8> {
     bytes
 }
 
-/// The ICMP (ICMPv6) destination unreachable with `code` that a host at `from` sends about `offending`.
+/// The ICMP (ICMPv6) error of type and code `kind` that a host at `from` sends to `to` about `offending`.
 ///
-/// Source: Linux `nf_send_unreach` through `icmp_send` (net/ipv4/icmp.c: at most 576 bytes in all, tos 0xc0 of an IP
-/// precedence answer), `icmp6_send` (at most 1280).
-pub fn icmp_unreachable(from: IpAddr, to: IpAddr, code: u8, offending: &[u8]) -> Vec<u8> {
+/// Source: Linux `icmp_send` (net/ipv4/icmp.c: at most 576 bytes in all, tos 0xc0 of an IP precedence answer), `icmp6_send` (at
+/// most 1280).
+pub fn icmp_error(from: IpAddr, to: IpAddr, kind: (u8, u8), offending: &[u8]) -> Vec<u8> {
     let v4 = from.is_ipv4();
-    let (proto, kind, room) = if v4 { (Proto::ICMP, 3u8, 576 - 28) } else { (Proto::ICMPV6, 1, 1280 - 48) };
-    let mut headers = Headers::plain(proto, (from, 0), (to, u16::from_be_bytes([kind, code])));
+    let (proto, room) = if v4 { (Proto::ICMP, 576 - 28) } else { (Proto::ICMPV6, 1280 - 48) };
+    let mut headers = Headers::plain(proto, (from, 0), (to, u16::from_be_bytes([kind.0, kind.1])));
     headers.fragment.df = false;
     headers.tos = if v4 { 0xc0 } else { 0 };
     build(&headers, &offending[..offending.len().min(room)])

@@ -8,7 +8,7 @@ mod sctp;
 #[cfg(test)]
 mod tests;
 
-pub use build::{build, icmp_unreachable, tcp_reset};
+pub use build::{build, icmp_error, tcp_reset};
 pub use checksum::{internet_checksum, replace_word};
 pub use parse::{Malformed, parse};
 pub use patch::{PatchError, patch};

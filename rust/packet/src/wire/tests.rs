@@ -56,7 +56,7 @@ fn a_reset_answers_what_was_carried() {
 #[test]
 fn an_error_quotes_at_most_576_bytes() {
     let big = build(&Headers::plain(Proto::UDP, (v4(1), 1), (v4(2), 2)), &[0; 1000]);
-    let error = icmp_unreachable(v4(9), v4(1), 3, &big);
+    let error = icmp_error(v4(9), v4(1), (3, 3), &big);
     assert_eq!(error.len(), 576);
     let parsed = parse(&error).unwrap();
     assert!(parsed.sound);
@@ -97,7 +97,7 @@ proptest! {
 
     #[test]
     fn a_quoted_packet_is_translated_in_place((inner, payload) in packets(), addr: [u8; 4], port: u16) {
-        let mut error = icmp_unreachable(v4(9), v4(8), 1, &build(&inner, &payload));
+        let mut error = icmp_error(v4(9), v4(8), (3, 1), &build(&inner, &payload));
         let mut after = parse(&error).unwrap();
         let quoted = after.quoted.as_mut().unwrap();
         quoted.tuple.src = addr.into();

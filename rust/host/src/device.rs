@@ -1,0 +1,98 @@
+//! A box's network devices and the addresses on them.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use kdp_packet::{Cidr, Family};
+
+/// A device's number: its place in [`Devices`], from 1 as the kernel counts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct DeviceId(pub u32);
+
+/// The device `lo`, which every box has.
+pub const LOOPBACK: DeviceId = DeviceId(1);
+
+/// A network device.
+#[derive(Clone, Debug)]
+pub struct Device {
+    /// Its name: `eth0`, `cni0`.
+    pub name: Arc<str>,
+    /// Addresses with their prefix lengths, the primary first.
+    pub addrs: Vec<(IpAddr, u8)>,
+    /// Whether it is up.
+    pub up: bool,
+    /// The longest packet it carries, in bytes.
+    pub mtu: u32,
+}
+
+impl Device {
+    /// A device that is up, with an MTU of 1500.
+    pub fn new(name: &str, addrs: &[(IpAddr, u8)]) -> Device {
+        Device { name: name.into(), addrs: addrs.to_vec(), up: true, mtu: 1500 }
+    }
+
+    /// The source address that masquerade gives a packet to `next_hop`: the first address whose subnet holds the next
+    /// hop, else the first of the family.
+    /// Source: Linux `inet_select_addr` (net/ipv4/devinet.c), as `nf_nat_masquerade_ipv4` calls it.
+    pub fn source_for(&self, next_hop: IpAddr) -> Option<IpAddr> {
+        let family = Family::of(next_hop);
+        let mut ours = self.addrs.iter().filter(|(addr, _)| Family::of(*addr) == family);
+        let near =
+            ours.clone().find(|(addr, len)| Cidr::new(*addr, *len).is_some_and(|net| net.contains(next_hop)));
+        near.or_else(|| ours.next()).map(|(addr, _)| *addr)
+    }
+}
+
+/// All devices of a box.
+#[derive(Clone, Debug)]
+pub struct Devices(Vec<Device>);
+
+impl Default for Devices {
+    fn default() -> Devices {
+        let lo = [("127.0.0.1", 8), ("::1", 128)].map(|(addr, len)| (addr.parse().expect("an address"), len));
+        Devices(vec![Device { mtu: 65_536, ..Device::new("lo", &lo) }])
+    }
+}
+
+impl Devices {
+    /// Adds a device.
+    pub fn add(&mut self, device: Device) -> DeviceId {
+        self.0.push(device);
+        DeviceId(u32::try_from(self.0.len()).expect("fewer than 2^32 devices"))
+    }
+
+    /// A device by number.
+    pub fn get(&self, id: DeviceId) -> &Device {
+        &self.0[id.0 as usize - 1]
+    }
+
+    /// A device by number, to change it.
+    pub fn get_mut(&mut self, id: DeviceId) -> &mut Device {
+        &mut self.0[id.0 as usize - 1]
+    }
+
+    /// A device by name.
+    pub fn by_name(&self, name: &str) -> Option<DeviceId> {
+        self.iter().find(|(_, device)| &*device.name == name).map(|(id, _)| id)
+    }
+
+    /// All, in the order in which they were added; `lo` first.
+    pub fn iter(&self) -> impl Iterator<Item = (DeviceId, &Device)> {
+        (1..).map(DeviceId).zip(&self.0)
+    }
+
+    /// Whether `addr` is on a device of this box, or in the loopback network.
+    pub fn is_local(&self, addr: IpAddr) -> bool {
+        addr.is_loopback() || self.0.iter().any(|device| device.addrs.iter().any(|(own, _)| *own == addr))
+    }
+
+    /// Whether `addr` is the broadcast address of a network on a device.
+    pub fn is_broadcast(&self, addr: IpAddr) -> bool {
+        let IpAddr::V4(wanted) = addr else { return false };
+        let ends_net = |(own, len): &(IpAddr, u8)| match own {
+            IpAddr::V4(own) if *len < 31 => u32::from(*own) | (u32::MAX >> len) == u32::from(wanted),
+            _ => false,
+        };
+        self.0.iter().skip(1).any(|device| device.addrs.iter().any(ends_net))
+    }
+}

@@ -1,0 +1,185 @@
+//! The box itself.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use kdp_netfilter::conntrack::{Conntrack, Settings};
+use kdp_netfilter::vm::{Choose, Effects, Engine, Locality, Run};
+use kdp_netfilter::{AddrType, Applied, Ruleset, Transaction};
+use kdp_packet::Family;
+use kdp_sim::{Chance, Draw, Time};
+
+use crate::device::{DeviceId, Devices};
+use crate::route::Routes;
+use crate::trace::{Record, Silent};
+use crate::walk::Context;
+use crate::{Error, Packet, Sysctls, Walk};
+
+/// How the rules of a box are evaluated. Both give the same answers and the same count of rules walked.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Evaluator {
+    /// From rule to rule, as the kernel does.
+    Scan,
+    /// By indexes over what many rules of a chain test.
+    #[default]
+    Indexed,
+}
+
+/// One Linux box.
+#[derive(Clone)]
+pub struct Host {
+    name: Arc<str>,
+    /// Its devices.
+    pub devices: Devices,
+    /// Its routes; the local ones follow from the devices' addresses.
+    pub routes: Routes,
+    /// Its sysctls.
+    pub sysctls: Sysctls,
+    /// Its connections.
+    pub conntrack: Conntrack,
+    /// What its rules remember.
+    pub effects: Effects,
+    rulesets: [Arc<Ruleset>; 2],
+    engines: [Engine; 2],
+    chance: Chance,
+}
+
+impl Host {
+    /// A box with `lo` alone, no routes, no rules. `chance` is the run's; the name is mixed in.
+    pub fn new(name: &str, settings: Settings, chance: Chance) -> Host {
+        let chance = chance.at(name);
+        Host {
+            name: name.into(),
+            devices: Devices::default(),
+            routes: Routes::default(),
+            sysctls: Sysctls::default(),
+            conntrack: Conntrack::new(settings, chance),
+            effects: Effects::new(),
+            rulesets: [Family::V4, Family::V6].map(|family| Arc::new(Ruleset::new(family))),
+            engines: [Engine::indexed(), Engine::indexed()],
+            chance,
+        }
+    }
+
+    /// Its name.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Chooses how rules are evaluated.
+    pub fn set_evaluator(&mut self, evaluator: Evaluator) {
+        let engine = || match evaluator {
+            Evaluator::Scan => Engine::scan(),
+            Evaluator::Indexed => Engine::indexed(),
+        };
+        self.engines = [engine(), engine()];
+    }
+
+    /// The rules of a family.
+    pub fn ruleset(&self, family: Family) -> &Ruleset {
+        &self.rulesets[family as usize]
+    }
+
+    /// Changes the rules; all of the transaction or nothing.
+    pub fn apply(&mut self, transaction: &Transaction) -> Result<Applied, kdp_netfilter::Error> {
+        Arc::make_mut(&mut self.rulesets[transaction.family as usize]).apply(transaction)
+    }
+
+    /// The draws of a packet at a moment.
+    pub fn draw(&self, packet: &Packet, now: Time) -> Draw {
+        self.chance.packet(packet.headers.tuple(0).digest(), now)
+    }
+
+    /// A packet comes in by `device`.
+    pub fn receive(&mut self, device: DeviceId, packet: Packet, now: Time) -> Result<Walk, Error> {
+        self.receive_recorded(device, packet, now, &mut Silent)
+    }
+
+    /// A packet comes in by `device`, and its steps are kept.
+    pub fn receive_recorded<R: Record>(
+        &mut self,
+        device: DeviceId,
+        packet: Packet,
+        now: Time,
+        record: &mut R,
+    ) -> Result<Walk, Error> {
+        let mut choose = Run(self.draw(&packet, now));
+        self.receive_choosing(device, packet, now, &mut choose, record)
+    }
+
+    /// The same, with the choices of rules left to `choose`. Ports of NAT are drawn from the seed all the same.
+    pub fn receive_choosing<C: Choose, R: Record>(
+        &mut self,
+        device: DeviceId,
+        packet: Packet,
+        now: Time,
+        choose: &mut C,
+        record: &mut R,
+    ) -> Result<Walk, Error> {
+        let ports = self.draw(&packet, now);
+        Context::new(self, now, ports, choose, record).receive(device, packet)
+    }
+
+    /// The box itself sends a packet, from the source address that the packet has.
+    pub fn send_local(&mut self, packet: Packet, now: Time) -> Result<Walk, Error> {
+        let mut choose = Run(self.draw(&packet, now));
+        self.send_local_choosing(packet, now, &mut choose, &mut Silent)
+    }
+
+    /// The same, recorded, with the choices of rules left to `choose`.
+    pub fn send_local_choosing<C: Choose, R: Record>(
+        &mut self,
+        packet: Packet,
+        now: Time,
+        choose: &mut C,
+        record: &mut R,
+    ) -> Result<Walk, Error> {
+        let ports = self.draw(&packet, now);
+        Context::new(self, now, ports, choose, record).send_local(packet)
+    }
+
+    /// Rules, the engine that evaluates them, what they remember and whose addresses are whose.
+    pub(crate) fn rules_and_state(
+        &mut self,
+        family: Family,
+    ) -> (&Ruleset, &mut Engine, &mut Effects, Local<'_>) {
+        let at = family as usize;
+        (&self.rulesets[at], &mut self.engines[at], &mut self.effects, Local(&self.devices))
+    }
+
+    /// A copy for explorations: the same rules and lists, and no connections.
+    #[must_use]
+    pub fn without_connections(&self) -> Host {
+        let conntrack = Conntrack::new(self.conntrack.settings().clone(), self.chance);
+        let Host { name, devices, routes, sysctls, effects, rulesets, engines, chance, .. } = self;
+        Host {
+            name: name.clone(),
+            devices: devices.clone(),
+            routes: routes.clone(),
+            sysctls: *sysctls,
+            conntrack,
+            effects: effects.clone(),
+            rulesets: rulesets.clone(),
+            engines: engines.clone(),
+            chance: *chance,
+        }
+    }
+}
+
+/// Whose addresses are whose, as this box sees it.
+pub(crate) struct Local<'a>(&'a Devices);
+
+impl Locality for Local<'_> {
+    /// Source: Linux `__inet_dev_addr_type` (net/ipv4/fib_frontend.c) and `match_type6` (net/netfilter/xt_addrtype.c): the
+    /// network 0.0.0.0/8 counts as broadcast, and `::` as unspecified.
+    fn addr_type(&self, addr: IpAddr) -> AddrType {
+        match addr {
+            IpAddr::V4(a) if a.octets()[0] == 0 || a.is_broadcast() => AddrType::Broadcast,
+            IpAddr::V6(a) if a.is_unspecified() => AddrType::Unspec,
+            _ if addr.is_multicast() => AddrType::Multicast,
+            _ if self.0.is_local(addr) => AddrType::Local,
+            _ if self.0.is_broadcast(addr) => AddrType::Broadcast,
+            _ => AddrType::Unicast,
+        }
+    }
+}

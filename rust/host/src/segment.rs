@@ -1,0 +1,51 @@
+//! The next segment that a well-behaved end of a TCP connection sends.
+
+use kdp_netfilter::conntrack::tcp::{TcpFlow, TcpState};
+use kdp_netfilter::conntrack::{Direction, EntryView, ProtoState};
+use kdp_packet::{Headers, Tcp, Tuple, flags};
+
+/// Makes a TCP packet the next one of its connection: SYN where there is none, SYN again while nobody answered, SYN/ACK from
+/// the other side, the ACK that completes the handshake, then one byte of data as long as the other end has room for it, and a
+/// bare ACK where it has not.
+pub(crate) fn next_segment(headers: &mut Headers, entry: Option<(EntryView<'_>, Direction)>) {
+    let fresh = syn(&headers.tuple(0));
+    let tcp = match entry {
+        Some((entry, direction)) => match entry.proto_state() {
+            ProtoState::Tcp(flow) => of_flow(flow, direction, entry.tuple(direction)),
+            _ => fresh,
+        },
+        None => fresh,
+    };
+    headers.length += u16::from(tcp.data_len > 0);
+    headers.tcp = Some(Tcp { window: headers.tcp.map_or(0, |tcp| tcp.window), ..tcp });
+}
+
+fn of_flow(flow: &TcpFlow, direction: Direction, tuple: &Tuple) -> Tcp {
+    let (own, peer) = (flow.sides[direction.index()], flow.sides[direction.flip().index()]);
+    let original = direction == Direction::Original;
+    let segment = |bits, seq| Tcp { flags: bits, seq, ack: peer.end, ..Tcp::default() };
+    match (flow.state, original) {
+        (TcpState::SynSent, true) => {
+            Tcp { flags: flags::SYN, seq: own.end.wrapping_sub(1), ..Tcp::default() }
+        }
+        (TcpState::SynSent, false) => segment(flags::SYN | flags::ACK, initial_sequence(tuple)),
+        (TcpState::SynRecv, false) => segment(flags::SYN | flags::ACK, own.end.wrapping_sub(1)),
+        (TcpState::TimeWait | TcpState::Close, true) => {
+            Tcp { flags: flags::SYN, seq: own.end.wrapping_add(1), ..Tcp::default() }
+        }
+        (TcpState::Established, _) if own.max_end.wrapping_sub(own.end).wrapping_sub(1) < 1 << 31 => {
+            Tcp { data_len: 1, ..segment(flags::ACK | flags::PSH, own.end) }
+        }
+        _ => segment(flags::ACK, own.end),
+    }
+}
+
+fn syn(tuple: &Tuple) -> Tcp {
+    Tcp { flags: flags::SYN, seq: initial_sequence(tuple), ..Tcp::default() }
+}
+
+/// The sequence number that an end begins with: a function of its tuple, so that the same flow is the same bytes.
+pub(crate) fn initial_sequence(tuple: &Tuple) -> u32 {
+    let [a, b, c, d, ..] = tuple.digest().to_le_bytes();
+    u32::from_le_bytes([a, b, c, d])
+}

@@ -1,0 +1,197 @@
+//! A packet's walk through the hooks, in the kernel's order.
+//!
+//! PREROUTING (raw, conntrack, mangle, nat) → routing → INPUT or FORWARD → POSTROUTING (mangle, nat, confirm); for packets of
+//! the box itself OUTPUT (raw, conntrack, mangle, nat, filter) first. Source: include/uapi/linux/netfilter_ipv4.h, the
+//! priorities; net/ipv4/ip_input.c, ip_forward.c, ip_output.c, v6.12, the places of the hooks.
+
+mod answer;
+mod nat;
+mod routing;
+mod rules;
+mod track;
+
+use kdp_netfilter::conntrack::{Connection, Direction, EntryId, PacketState};
+use kdp_netfilter::vm::Choose;
+use kdp_netfilter::{Hook, Table};
+use kdp_sim::{Draw, Time};
+
+use crate::Error;
+use crate::device::{DeviceId, LOOPBACK};
+use crate::fate::{DropReason, Fate, Walk};
+use crate::host::Host;
+use crate::packet::Packet;
+use crate::trace::{Note, Record};
+
+use routing::Decision;
+
+/// What a walk carries along.
+pub(crate) struct Context<'a, C, R> {
+    host: &'a mut Host,
+    now: Time,
+    /// The draws for NAT's ports.
+    ports: Draw,
+    choose: &'a mut C,
+    record: &'a mut R,
+    rules_walked: u64,
+}
+
+/// A packet between two hooks.
+pub(crate) struct Passage {
+    packet: Packet,
+    input: Option<DeviceId>,
+    output: Option<(DeviceId, std::net::IpAddr)>,
+    mark: u32,
+    attached: Attached,
+}
+
+/// The connection that a packet belongs to.
+pub(crate) enum Attached {
+    /// Conntrack has not seen it yet.
+    Nothing,
+    /// It looked, and there is none.
+    Invalid,
+    /// It was told to look away.
+    Untracked,
+    /// The first packet of a connection, which nobody else sees yet.
+    Fresh(Box<Connection>),
+    /// A packet of an entry of the table.
+    Entry { id: EntryId, direction: Direction, state: PacketState },
+    /// The box's own answer to a packet of a connection that never came into the table.
+    Answer(Box<Connection>),
+}
+
+/// A walk that ends before its end.
+pub(crate) enum Stop {
+    Fate(Box<Fate>),
+    Error(Error),
+}
+
+impl From<Error> for Stop {
+    fn from(error: Error) -> Stop {
+        Stop::Error(error)
+    }
+}
+
+impl From<Fate> for Stop {
+    fn from(fate: Fate) -> Stop {
+        Stop::Fate(Box::new(fate))
+    }
+}
+
+impl From<DropReason> for Stop {
+    fn from(reason: DropReason) -> Stop {
+        Stop::from(Fate::Dropped(reason))
+    }
+}
+
+impl<'a, C: Choose, R: Record> Context<'a, C, R> {
+    pub(crate) fn new(
+        host: &'a mut Host,
+        now: Time,
+        ports: Draw,
+        choose: &'a mut C,
+        record: &'a mut R,
+    ) -> Self {
+        Context { host, now, ports, choose, record, rules_walked: 0 }
+    }
+
+    /// A packet comes in by `device`.
+    pub(crate) fn receive(mut self, device: DeviceId, packet: Packet) -> Result<Walk, Error> {
+        let passage =
+            Passage { packet, input: Some(device), output: None, mark: 0, attached: Attached::Nothing };
+        let end = self.from_device(passage);
+        self.finish(end)
+    }
+
+    /// The box itself sends a packet.
+    pub(crate) fn send_local(mut self, packet: Packet) -> Result<Walk, Error> {
+        let passage = Passage { packet, input: None, output: None, mark: 0, attached: Attached::Nothing };
+        let end = self.from_here(passage);
+        self.finish(end)
+    }
+
+    fn finish(self, end: Result<Fate, Stop>) -> Result<Walk, Error> {
+        let fate = match end {
+            Ok(fate) => fate,
+            Err(Stop::Fate(fate)) => *fate,
+            Err(Stop::Error(error)) => return Err(error),
+        };
+        Ok(Walk { fate, rules_walked: self.rules_walked })
+    }
+
+    /// From a device: PREROUTING, the routing decision, and on.
+    fn from_device(&mut self, mut passage: Passage) -> Result<Fate, Stop> {
+        let headers = &passage.packet.headers;
+        if headers.fragment.mf || headers.fragment.offset != 0 {
+            return Err(Error::NotModelled { what: "reassembly of fragments" }.into());
+        }
+        self.enter(Hook::Prerouting);
+        self.rules(Table::Raw, Hook::Prerouting, &mut passage)?;
+        self.track(&mut passage, true)?;
+        self.rules(Table::Mangle, Hook::Prerouting, &mut passage)?;
+        self.nat(Hook::Prerouting, &mut passage)?;
+        match self.route_input(&mut passage)? {
+            Decision::Local => self.deliver(passage),
+            Decision::Out => self.forward(passage),
+        }
+    }
+
+    /// INPUT.
+    fn deliver(&mut self, mut passage: Passage) -> Result<Fate, Stop> {
+        self.record.note(|| Note::Local);
+        self.enter(Hook::Input);
+        self.rules(Table::Mangle, Hook::Input, &mut passage)?;
+        self.rules(Table::Filter, Hook::Input, &mut passage)?;
+        self.nat(Hook::Input, &mut passage)?;
+        self.confirm(&mut passage)?;
+        Ok(Fate::Delivered(passage.packet))
+    }
+
+    /// FORWARD, then POSTROUTING.
+    fn forward(&mut self, mut passage: Passage) -> Result<Fate, Stop> {
+        self.check_time_to_live(&mut passage)?;
+        self.enter(Hook::Forward);
+        self.rules(Table::Mangle, Hook::Forward, &mut passage)?;
+        self.rules(Table::Filter, Hook::Forward, &mut passage)?;
+        self.leave(passage)
+    }
+
+    /// From the box itself: a route, OUTPUT, perhaps another route, POSTROUTING.
+    fn from_here(&mut self, mut passage: Passage) -> Result<Fate, Stop> {
+        self.route_output(&mut passage)?;
+        self.enter(Hook::Output);
+        let before = passage.packet.headers.tuple(0);
+        let mark = passage.mark;
+        self.rules(Table::Raw, Hook::Output, &mut passage)?;
+        self.track(&mut passage, false)?;
+        self.rules(Table::Mangle, Hook::Output, &mut passage)?;
+        self.nat(Hook::Output, &mut passage)?;
+        let after = passage.packet.headers.tuple(0);
+        if (before.dst, before.src) != (after.dst, after.src) || mark != passage.mark {
+            self.route_output(&mut passage)?;
+        }
+        self.rules(Table::Filter, Hook::Output, &mut passage)?;
+        self.leave(passage)
+    }
+
+    /// POSTROUTING; what leaves by `lo` comes in by it again.
+    fn leave(&mut self, mut passage: Passage) -> Result<Fate, Stop> {
+        self.enter(Hook::Postrouting);
+        self.rules(Table::Mangle, Hook::Postrouting, &mut passage)?;
+        self.nat(Hook::Postrouting, &mut passage)?;
+        self.confirm(&mut passage)?;
+        let (device, next_hop) = passage.output.take().expect("a packet that leaves was routed");
+        if device == LOOPBACK {
+            (passage.input, passage.mark) = (Some(LOOPBACK), passage.mark);
+            return self.from_device(passage);
+        }
+        if !self.host.devices.get(device).up {
+            return Err(DropReason::DeviceDown.into());
+        }
+        Ok(Fate::Sent { device, next_hop, packet: passage.packet })
+    }
+
+    fn enter(&mut self, hook: Hook) {
+        self.record.note(|| Note::Hook(hook));
+    }
+}

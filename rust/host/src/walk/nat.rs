@@ -1,0 +1,141 @@
+//! Translation on the way: the nat table for the first packet, the connection's tuples for all.
+
+use std::net::IpAddr;
+
+use kdp_netfilter::conntrack::{Connection, Direction, PacketState};
+use kdp_netfilter::nat::{self, Manip};
+use kdp_netfilter::vm::{Choose, Verdict};
+use kdp_netfilter::{Hook, NatRange, Table};
+use kdp_packet::{Family, Headers};
+
+use super::{Attached, Context, Passage, Stop};
+use crate::fate::{AnswerReason, DropReason};
+use crate::trace::{Note, Record};
+
+/// Which end is translated at a hook. Source: `HOOK2MANIP` (include/net/netfilter/nf_nat.h).
+fn manip_at(hook: Hook) -> Manip {
+    match hook {
+        Hook::Prerouting | Hook::Output => Manip::Dst,
+        Hook::Input | Hook::Postrouting => Manip::Src,
+        Hook::Forward => unreachable!("nothing is translated in FORWARD"),
+    }
+}
+
+impl<C: Choose, R: Record> Context<'_, C, R> {
+    /// The nat hook. Source: nf_nat_core.c `nf_nat_inet_fn`, v6.12.
+    pub(super) fn nat(&mut self, hook: Hook, passage: &mut Passage) -> Result<(), Stop> {
+        // Translation is there once the namespace has a nat chain: iptables makes all four with its table.
+        if !self.host.ruleset(passage.packet.headers.family()).is_listed(Table::Nat) {
+            return Ok(());
+        }
+        let manip = manip_at(hook);
+        if let Attached::Fresh(connection) = &passage.attached
+            && !nat::is_done(connection, manip)
+        {
+            self.decide(hook, passage)?;
+        }
+        if hook == Hook::Postrouting {
+            self.check_device(passage)?;
+        }
+        self.rewrite(manip, passage)
+    }
+
+    /// Asks the nat table what the connection is translated to.
+    fn decide(&mut self, hook: Hook, passage: &mut Passage) -> Result<(), Stop> {
+        let verdict = self.evaluate(Table::Nat, hook, passage);
+        let Attached::Fresh(connection) = &mut passage.attached else {
+            unreachable!("rules do not detach a packet from its connection")
+        };
+        let (table, now, ports) = (&mut self.host.conntrack, self.now, &mut self.ports);
+        let manip = manip_at(hook);
+        match verdict {
+            Verdict::Accept => nat::null_binding(table, connection, manip, now, ports),
+            Verdict::Dnat(range) | Verdict::Snat(range) => {
+                nat::setup(table, connection, manip, &range, now, ports);
+            }
+            Verdict::Redirect(range) => {
+                let addr = self.redirect_address(hook, passage)?;
+                self.set_up(passage, manip, &NatRange { addrs: Some((addr, addr)), ..range });
+            }
+            Verdict::Masquerade(range) => return self.masquerade(passage, &range),
+            Verdict::Drop => return Err(self.dropped(passage)),
+            Verdict::Reject(with) => return Err(self.answer(passage, AnswerReason::Reject(with))?),
+        }
+        Ok(())
+    }
+
+    fn set_up(&mut self, passage: &mut Passage, manip: Manip, range: &NatRange) {
+        if let Attached::Fresh(connection) = &mut passage.attached {
+            nat::setup(&mut self.host.conntrack, connection, manip, range, self.now, &mut self.ports);
+        }
+    }
+
+    fn masquerade(&mut self, passage: &mut Passage, range: &NatRange) -> Result<(), Stop> {
+        let (device, next_hop) = passage.output.expect("POSTROUTING comes after routing");
+        let source = self.host.devices.get(device).source_for(next_hop).ok_or(DropReason::NoAddress)?;
+        if let Attached::Fresh(connection) = &mut passage.attached {
+            let egress = (source, device.0);
+            nat::masquerade(&mut self.host.conntrack, connection, range, egress, self.now, &mut self.ports);
+        }
+        Ok(())
+    }
+
+    /// This host's own address that REDIRECT sends to: the loopback address for packets of its own, else the first address of
+    /// the device it came in by. Source: nf_nat_redirect.c, v6.12.
+    fn redirect_address(&self, hook: Hook, passage: &Passage) -> Result<IpAddr, Stop> {
+        let family = passage.packet.headers.family();
+        if hook == Hook::Output {
+            return Ok(match family {
+                Family::V4 => [127, 0, 0, 1].into(),
+                Family::V6 => std::net::Ipv6Addr::LOCALHOST.into(),
+            });
+        }
+        let device = passage.input.expect("a packet in PREROUTING came in by a device");
+        let mut addrs = self.host.devices.get(device).addrs.iter().map(|(addr, _)| *addr);
+        addrs.find(|addr| Family::of(*addr) == family).ok_or_else(|| DropReason::NoAddress.into())
+    }
+
+    /// A masqueraded connection must keep leaving by its device.
+    fn check_device(&mut self, passage: &Passage) -> Result<(), Stop> {
+        let (Attached::Entry { id, direction, .. }, Some((device, _))) = (&passage.attached, passage.output)
+        else {
+            return Ok(());
+        };
+        if self.host.conntrack.leaves_by(*id, *direction, device.0, self.now) {
+            return Ok(());
+        }
+        Err(DropReason::OtherDevice.into())
+    }
+
+    /// Rewrites the packet as its connection says.
+    fn rewrite(&mut self, manip: Manip, passage: &mut Passage) -> Result<(), Stop> {
+        let headers = &mut passage.packet.headers;
+        let from = headers.tuple(0);
+        match &passage.attached {
+            Attached::Nothing | Attached::Invalid | Attached::Untracked => return Ok(()),
+            Attached::Fresh(connection) => rewrite_one(connection, Direction::Original, manip, headers)?,
+            Attached::Answer(connection) => rewrite_one(connection, Direction::Reply, manip, headers)?,
+            Attached::Entry { id, direction, state } => {
+                let Some(entry) = self.host.conntrack.get(*id, self.now) else { return Ok(()) };
+                debug_assert!(
+                    *state != PacketState::Related || headers.quoted.is_some() || headers.tcp.is_some()
+                );
+                rewrite_one(entry.connection(), *direction, manip, headers)?;
+            }
+        }
+        let to = headers.tuple(0);
+        if from != to {
+            self.record.note(|| Note::Translated { from, to });
+        }
+        Ok(())
+    }
+}
+
+fn rewrite_one(
+    connection: &Connection,
+    direction: Direction,
+    manip: Manip,
+    headers: &mut Headers,
+) -> Result<(), DropReason> {
+    nat::translate(connection, direction, manip, headers).map_err(|_| DropReason::Untranslatable)
+}

@@ -1,0 +1,136 @@
+//! Routing decisions: for the box itself, out by a device, or not at all.
+
+use std::net::IpAddr;
+
+use kdp_netfilter::vm::Choose;
+use kdp_packet::Family;
+
+use super::{Context, Passage, Stop};
+use crate::Error;
+use crate::device::{DeviceId, LOOPBACK};
+use crate::fate::{AnswerReason, DropReason, Fate, SendError};
+use crate::route::RouteKind;
+use crate::trace::{Note, Record};
+
+/// Where a packet from a device goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Decision {
+    /// To the box itself.
+    Local,
+    /// Out again.
+    Out,
+}
+
+impl<C: Choose, R: Record> Context<'_, C, R> {
+    /// The routing decision for a packet that came in by a device.
+    /// Source: net/ipv4/route.c `ip_route_input_slow`, v6.12: sources first, then local, then forwarding.
+    pub(super) fn route_input(&mut self, passage: &mut Passage) -> Result<Decision, Stop> {
+        let input = passage.input.expect("a packet from a device has one");
+        let (src, dst) = (passage.packet.headers.src, passage.packet.headers.dst);
+        if input != LOOPBACK {
+            self.check_source(input, src)?;
+            self.check_destination(dst)?;
+        }
+        if self.host.devices.is_local(dst) {
+            return Ok(Decision::Local);
+        }
+        if dst.is_multicast() || self.host.devices.is_broadcast(dst) || is_limited_broadcast(dst) {
+            return Err(Error::NotModelled { what: "delivery of broadcast and multicast" }.into());
+        }
+        if !self.forwards(Family::of(dst)) {
+            return Err(DropReason::NotForwarding.into());
+        }
+        match self.host.routes.lookup(dst) {
+            Some(RouteKind::Unicast { device, via }) => {
+                self.route_by(passage, device, via);
+                Ok(Decision::Out)
+            }
+            Some(RouteKind::Blackhole) => Err(DropReason::Blackhole.into()),
+            Some(RouteKind::Unreachable) => Err(self.no_route(passage, (3, 1), (1, 0))?),
+            Some(RouteKind::Prohibit) => Err(self.no_route(passage, (3, 13), (1, 1))?),
+            None => Err(self.no_route(passage, (3, 0), (1, 0))?),
+        }
+    }
+
+    fn forwards(&self, family: Family) -> bool {
+        match family {
+            Family::V4 => self.host.sysctls.ip_forward,
+            Family::V6 => self.host.sysctls.ip6_forward,
+        }
+    }
+
+    fn route_by(&mut self, passage: &mut Passage, device: DeviceId, via: Option<IpAddr>) {
+        passage.output = Some((device, via.unwrap_or(passage.packet.headers.dst)));
+        let name = self.host.devices.get(device).name.clone();
+        self.record.note(|| Note::Routed { device: name, via });
+    }
+
+    fn no_route(&mut self, passage: &mut Passage, v4: (u8, u8), v6: (u8, u8)) -> Result<Stop, Stop> {
+        let (kind, code) = if passage.packet.headers.src.is_ipv4() { v4 } else { v6 };
+        self.answer(passage, AnswerReason::NoRoute(kind, code))
+    }
+
+    /// Martian sources, and the way back. Source: `fib_validate_source`, `ip_handle_martian_source`.
+    fn check_source(&self, input: DeviceId, src: IpAddr) -> Result<(), DropReason> {
+        let loopback = src.is_loopback() && !(src.is_ipv4() && self.host.sysctls.route_localnet);
+        let own = self.host.devices.is_local(src) && !src.is_loopback();
+        if loopback || own || src.is_multicast() || is_limited_broadcast(src) {
+            return Err(DropReason::MartianSource);
+        }
+        let back = match self.host.routes.lookup(src) {
+            Some(RouteKind::Unicast { device, .. }) => Some(device),
+            _ => None,
+        };
+        match (self.host.sysctls.rp_filter, back) {
+            (1, back) if src.is_ipv4() && back != Some(input) => Err(DropReason::ReversePath),
+            (2, None) if src.is_ipv4() => Err(DropReason::ReversePath),
+            _ => Ok(()),
+        }
+    }
+
+    fn check_destination(&self, dst: IpAddr) -> Result<(), DropReason> {
+        let allowed = dst.is_ipv4() && self.host.sysctls.route_localnet;
+        if dst.is_loopback() && !allowed { Err(DropReason::MartianDestination) } else { Ok(()) }
+    }
+
+    /// A route for a packet of the box itself. Source: `ip_route_output_key_hash_rcu`, `ip_route_me_harder`, v6.12.
+    pub(super) fn route_output(&mut self, passage: &mut Passage) -> Result<(), Stop> {
+        let (src, dst) = (passage.packet.headers.src, passage.packet.headers.dst);
+        if self.host.devices.is_local(dst) {
+            passage.output = Some((LOOPBACK, dst));
+            self.record.note(|| Note::Routed { device: "lo".into(), via: None });
+            return Ok(());
+        }
+        let refused = |error| Err(Stop::from(Fate::SendError(error)));
+        match self.host.routes.lookup(dst) {
+            Some(RouteKind::Unicast { device, via }) => {
+                if src.is_loopback() && !(src.is_ipv4() && self.host.sysctls.route_localnet) {
+                    return refused(SendError::InvalidArgument);
+                }
+                self.route_by(passage, device, via);
+                Ok(())
+            }
+            Some(RouteKind::Unreachable) => refused(SendError::HostUnreachable),
+            Some(RouteKind::Prohibit) => refused(SendError::PermissionDenied),
+            Some(RouteKind::Blackhole) => refused(SendError::InvalidArgument),
+            None => refused(SendError::NetworkUnreachable),
+        }
+    }
+
+    /// Forwarding takes one from the time to live, before FORWARD. Source: net/ipv4/ip_forward.c, v6.12.
+    pub(super) fn check_time_to_live(&mut self, passage: &mut Passage) -> Result<(), Stop> {
+        if passage.packet.headers.ttl <= 1 {
+            return Err(self.answer(passage, AnswerReason::TimeExceeded)?);
+        }
+        let (device, _) = passage.output.expect("a packet that is forwarded was routed");
+        if u32::from(passage.packet.headers.length) > self.host.devices.get(device).mtu {
+            return Err(Error::NotModelled { what: "a packet longer than the device's MTU" }.into());
+        }
+        passage.packet.headers.ttl -= 1;
+        Ok(())
+    }
+}
+
+fn is_limited_broadcast(addr: IpAddr) -> bool {
+    matches!(addr, IpAddr::V4(a) if a.is_broadcast())
+}

@@ -1,0 +1,98 @@
+//! A packet at one table of one hook.
+
+use kdp_netfilter::conntrack::{PacketState, Status};
+use kdp_netfilter::vm::{Choose, Frame, Surroundings, Verdict};
+use kdp_netfilter::{CtState, CtStates, Hook, Table};
+
+use super::{Attached, Context, Passage, Stop};
+use crate::fate::{AnswerReason, DropReason};
+use crate::trace::Record;
+
+impl<C: Choose, R: Record> Context<'_, C, R> {
+    /// Walks the rules of a table that accepts, drops or rejects.
+    pub(super) fn rules(&mut self, table: Table, hook: Hook, passage: &mut Passage) -> Result<(), Stop> {
+        match self.evaluate(table, hook, passage) {
+            Verdict::Accept => Ok(()),
+            Verdict::Drop => Err(self.dropped(passage)),
+            Verdict::Reject(with) => Err(self.answer(passage, AnswerReason::Reject(with))?),
+            Verdict::Dnat(_) | Verdict::Snat(_) | Verdict::Masquerade(_) | Verdict::Redirect(_) => {
+                unreachable!("only the nat table has rules that translate: loading refuses others")
+            }
+        }
+    }
+
+    /// A local sender is told when its packet is dropped in OUTPUT; nobody else is.
+    pub(super) fn dropped(&self, passage: &Passage) -> Stop {
+        if passage.input.is_none() {
+            return crate::Fate::SendError(crate::SendError::NotPermitted).into();
+        }
+        DropReason::Rule.into()
+    }
+
+    pub(super) fn evaluate(&mut self, table: Table, hook: Hook, passage: &mut Passage) -> Verdict {
+        let ct = self.states(&passage.attached);
+        let (input, output) = self.device_names(hook, passage);
+        let (ruleset, engine, effects, locality) = self.host.rules_and_state(passage.packet.headers.family());
+        let mut frame = Frame {
+            in_device: input.as_deref(),
+            out_device: output.as_deref(),
+            mark: passage.mark,
+            ct,
+            now: self.now,
+            ..Frame::new(&passage.packet.headers)
+        };
+        let mut around =
+            Surroundings { locality: &locality, effects, choose: self.choose, trace: self.record };
+        let walk = engine.evaluate(ruleset, table, hook, &mut frame, &mut around);
+        let notrack = frame.notrack;
+        passage.mark = frame.mark;
+        self.rules_walked += walk.rules_walked;
+        if notrack && matches!(passage.attached, Attached::Nothing) {
+            passage.attached = Attached::Untracked;
+        }
+        walk.verdict
+    }
+
+    /// Names of the devices that rules see at `hook`: the one it came in by until routing and in FORWARD, the one it leaves by
+    /// from FORWARD on. Source: `struct nf_hook_state` as ip_input.c, ip_forward.c and ip_output.c fill it.
+    fn device_names(
+        &self,
+        hook: Hook,
+        passage: &Passage,
+    ) -> (Option<std::sync::Arc<str>>, Option<std::sync::Arc<str>>) {
+        let input = passage.input.filter(|_| !matches!(hook, Hook::Output | Hook::Postrouting));
+        let output = passage.output.filter(|_| !matches!(hook, Hook::Prerouting | Hook::Input));
+        let name = |id| self.host.devices.get(id).name.clone();
+        (input.map(name), output.map(|(device, _)| name(device)))
+    }
+
+    /// The states that `--ctstate` tests: the packet's own, and the virtual ones of its connection.
+    pub(super) fn states(&self, attached: &Attached) -> CtStates {
+        let (state, status) = match attached {
+            Attached::Nothing | Attached::Invalid => return CtStates::of(&[CtState::Invalid]),
+            Attached::Untracked => return CtStates::of(&[CtState::Untracked]),
+            Attached::Fresh(connection) => (CtState::New, connection.status()),
+            Attached::Answer(connection) => (CtState::Related, connection.status()),
+            Attached::Entry { id, state, .. } => {
+                let status = self.host.conntrack.get(*id, self.now).map(|entry| entry.status());
+                (ct_state(*state), status.unwrap_or_default())
+            }
+        };
+        let mut states = CtStates::of(&[state]);
+        for (bit, virtual_state) in [(Status::SRC_NAT, CtState::Snat), (Status::DST_NAT, CtState::Dnat)] {
+            if status.has(bit) {
+                states = states.with(virtual_state);
+            }
+        }
+        states
+    }
+}
+
+/// The word that `--ctstate` has for it.
+pub(super) fn ct_state(state: PacketState) -> CtState {
+    match state {
+        PacketState::New => CtState::New,
+        PacketState::Established => CtState::Established,
+        PacketState::Related => CtState::Related,
+    }
+}
