@@ -1,1 +1,28 @@
 //! kube-proxy: from Services and endpoints to transactions on a rule set.
+//!
+//! Events go into a [`View`], which is one for the whole cluster; a node's `Proxier` reads from it what changed and makes
+//! a transaction of it. Nothing here decides about packets: rules do, where netfilter walks them.
+
+mod config;
+pub mod conformance;
+mod error;
+mod iptables;
+mod names;
+mod node;
+mod profile;
+mod select;
+mod sync;
+mod view;
+
+pub use config::{Config, DetectLocal, LocalDetector, NodePortAddresses, NodePortMatch, Settings};
+pub use error::{CODES, Error, Result};
+pub use iptables::{Section, section};
+pub use names::{PortName, ServiceName, ServicePortName};
+pub use node::NodeFacts;
+pub use profile::{Copies, Profile, Watch};
+pub use select::{Chooser, Selected, select};
+pub use sync::{Counts, Extent, FULL_SYNC_PERIOD, LARGE_CLUSTER_ENDPOINTS, Proxier, SYNC_PERIOD, Synced};
+pub use view::{
+    Backend, Changed, Cursor, Endpoint, EndpointsMap, FamilyView, PortEndpoints, ServicePort, ServicePorts,
+    SliceFacts, View, service_ports, slice_facts,
+};

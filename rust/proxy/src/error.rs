@@ -1,0 +1,97 @@
+//! What can be wrong with what the proxy is given.
+
+use thiserror::Error;
+
+/// Bad input: each variant names the object or option, what was found and what is allowed.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+pub enum Error {
+    /// A Kubernetes release that no profile describes.
+    #[error("kube-proxy release {found:?} is unknown; known are 1.30 to 1.36")]
+    UnknownRelease {
+        /// The text.
+        found: String,
+    },
+    /// A proxy mode that is real but not built.
+    #[error("proxy mode {mode:?} is not modelled; iptables is")]
+    ModeNotModelled {
+        /// The mode.
+        mode: String,
+    },
+    /// An option that kube-proxy does not have.
+    #[error("proxy option {option:?} is unknown; known are {allowed}")]
+    OptionUnknown {
+        /// The option.
+        option: String,
+        /// The known ones.
+        allowed: String,
+    },
+    /// An option with a value that it cannot have.
+    #[error("proxy option {option}: found {found}, allowed is {allowed}")]
+    OptionNotValid {
+        /// The option, with its path.
+        option: String,
+        /// What was found.
+        found: String,
+        /// What may stand there.
+        allowed: String,
+    },
+    /// A field of an object that the API server would not have let through, and that rules cannot be made from.
+    #[error("{object} {field}: found {found:?}, allowed is {allowed}")]
+    ObjectNotValid {
+        /// Kind and `namespace/name`.
+        object: String,
+        /// The path of the field.
+        field: String,
+        /// What was found.
+        found: String,
+        /// What may stand there.
+        allowed: &'static str,
+    },
+    /// An endpoint address text that makes iptables-restore refuse the whole file (1.30 passes texts as they stand).
+    #[error(
+        "{object} {field}: kube-proxy 1.30 hands {found:?} to iptables-restore as it stands, which refuses the whole file"
+    )]
+    EndpointTextRefused {
+        /// Kind and `namespace/name`.
+        object: String,
+        /// The path of the field.
+        field: String,
+        /// The text.
+        found: String,
+    },
+}
+
+impl Error {
+    /// The stable code, one for each variant.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Error::UnknownRelease { .. } => "proxy-unknown-release",
+            Error::ModeNotModelled { .. } => "proxy-mode-not-modelled",
+            Error::OptionUnknown { .. } => "proxy-option-unknown",
+            Error::OptionNotValid { .. } => "proxy-option-not-valid",
+            Error::ObjectNotValid { .. } => "proxy-object-not-valid",
+            Error::EndpointTextRefused { .. } => "proxy-endpoint-text-refused",
+        }
+    }
+
+    pub(crate) fn option(
+        option: impl Into<String>,
+        found: &impl ToString,
+        allowed: impl Into<String>,
+    ) -> Error {
+        Error::OptionNotValid { option: option.into(), found: found.to_string(), allowed: allowed.into() }
+    }
+}
+
+/// Every code that [`Error::code`] can give.
+pub const CODES: &[&str] = &[
+    "proxy-unknown-release",
+    "proxy-mode-not-modelled",
+    "proxy-option-unknown",
+    "proxy-option-not-valid",
+    "proxy-object-not-valid",
+    "proxy-endpoint-text-refused",
+];
+
+/// The result of anything that reads input.
+pub type Result<T> = std::result::Result<T, Error>;
