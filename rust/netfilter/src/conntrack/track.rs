@@ -7,7 +7,7 @@ use kdp_sim::Time;
 
 use super::connection::{Connection, Counter, Direction, ProtoState, Status, Zone};
 use super::icmp::{self, IcmpClass};
-use super::sctp::{self, SctpFlow};
+use super::sctp::SctpFlow;
 use super::table::{Conntrack, EntryId};
 use super::tcp::{self, TcpFlow};
 
@@ -220,8 +220,7 @@ impl Conntrack {
             }
             ProtoState::Sctp(flow) => {
                 let Some(packet) = headers.sctp.as_deref() else { return Step::INVALID };
-                let context = sctp::Context { direction, seen_reply, assured: status.has(Status::ASSURED) };
-                flow.step(packet, context, settings)
+                flow.step(packet, direction, settings)
             }
             ProtoState::Udp { stream_from } => {
                 // Source: Linux `nf_conntrack_udp_packet`: a stream is still in use two seconds after it began. An entry
