@@ -1,0 +1,221 @@
+"""The judge: what the Linux kernel does with a packet.
+
+A private namespace has a TUN device for each device of a topology. A write to a TUN device runs the whole way of the
+packet (receive, hooks, routing, transmit into the other device's ring) before it returns; so when it has returned, the
+result can be read, and a poll that finds nothing proves that the packet was dropped.
+
+What is addressed to the box itself is logged at the very end of INPUT and dropped there, so that the box's own stack
+never answers. That chain is registered before connection tracking, and for equal priorities the older hook runs last:
+the entry is confirmed by then.
+"""
+
+from __future__ import annotations
+
+import os
+import select
+import socket
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from tests.kernel.entry import Entry, entry_of
+from tests.kernel.netlink import ConntrackTable, LoggedPackets
+from tests.kernel.netns import NetworkNamespace
+from tests.kernel.outcome import Outcome, outcome_of
+from tests.kernel.tun import Tun
+
+_GROUP = 7
+_SINK = "end"
+_STATES = ("NEW", "ESTABLISHED", "RELATED", "INVALID", "UNTRACKED")
+
+# The order of the two tables counts: see the module's first words.
+_SINK_TABLE = """
+table {family} judge_sink {{
+ chain input {{
+  type filter hook input priority 2147483647; policy accept;
+  log prefix "{sink}" group {group} queue-threshold 1
+  drop
+ }}
+}}
+"""
+_PROBE_TABLE = """
+table {family} judge_probe {{
+ chain states {{
+{states}
+ }}
+ chain prerouting {{
+  type filter hook prerouting priority 200; policy accept;
+  jump states
+ }}
+ chain output {{
+  type filter hook output priority -50; policy accept;
+  jump states
+ }}
+}}
+"""
+
+_SYSCTLS = {
+    "net.ipv4.ip_forward": 1,
+    "net.ipv4.conf.all.rp_filter": 0,
+    "net.ipv4.conf.all.send_redirects": 0,
+    "net.ipv4.icmp_ratelimit": 0,  # a limited REJECT would be an outcome of the clock
+}
+_OPTIONAL_SYSCTLS = {
+    # Per namespace since Linux 6.13; before, a child namespace has no such file and nothing is limited in it.
+    "net.ipv4.icmp_msgs_per_sec": 1_000_000_000,
+    "net.ipv4.icmp_msgs_burst": 1_000_000_000,
+}
+_SYSCTLS_6 = {
+    "net.ipv6.conf.all.forwarding": 1,
+    "net.ipv6.icmp.ratelimit": 0,
+    "net.ipv6.auto_flowlabels": 0,  # a packet of the box would carry a random label
+}
+_QUIET_DEVICE_6 = {
+    "addr_gen_mode": 1,
+    "accept_ra": 0,
+    "accept_dad": 0,
+    "router_solicitations": 0,
+}
+
+
+class Judge:
+    """A box in a namespace of its own: the topology that ``kdp.Host`` takes, judged by the kernel.
+
+    ``topology``: ``devs`` (list of ``name``, ``addrs``), ``routes`` (list of ``to``, ``dev``, perhaps ``via``),
+    ``sysctls``.
+    """
+
+    def __init__(self, topology: Mapping[str, Any]) -> None:
+        self._devices = [device for device in topology["devs"] if device["name"] != "lo"]
+        self._loopback = [a for d in topology["devs"] if d["name"] == "lo" for a in d["addrs"]]
+        addresses = [a for device in topology["devs"] for a in device["addrs"]]
+        self._families = ["ip", "ip6"] if any(":" in address for address in addresses) else ["ip"]
+        self._netns = NetworkNamespace()
+        with self._netns.inside():
+            self._tuns = {device["name"]: Tun(device["name"]) for device in self._devices}
+            self._table = ConntrackTable()
+            self._logged = LoggedPackets(_GROUP)
+            self._raw = {4: socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_RAW)}
+            if "ip6" in self._families:
+                self._raw[6] = socket.socket(socket.AF_INET6, socket.SOCK_RAW, socket.IPPROTO_RAW)
+        self._set_up(topology)
+        self._poll = select.poll()
+        self._readable = {tun.fd: tun for tun in self._tuns.values()}
+        for descriptor in (*self._readable, self._logged.fileno()):
+            self._poll.register(descriptor, select.POLLIN)
+        self._collect()
+
+    def _set_up(self, topology: Mapping[str, Any]) -> None:
+        for name in self._tuns:
+            self._quieten(name)
+        self._netns.run(["ip", "-batch", "-"], "".join(f"{line}\n" for line in self._links(topology)))
+        # After the devices: a router that comes first announces itself on each by multicast.
+        defaults = _SYSCTLS | (_SYSCTLS_6 if "ip6" in self._families else {})
+        for key, value in defaults.items():
+            self._netns.sysctl(key, value)
+        for key, value in _OPTIONAL_SYSCTLS.items():
+            self._netns.sysctl(key, value, optional=True)
+        for key, value in topology.get("sysctls", {}).items():
+            self._netns.sysctl(key, value)
+        states = "".join(
+            f'  ct state {s.lower()} log prefix "{s}" group {_GROUP} queue-threshold 1\n' for s in _STATES
+        )
+        for template in (_SINK_TABLE, _PROBE_TABLE):
+            for family in self._families:
+                text = template.format(family=family, sink=_SINK, group=_GROUP, states=states)
+                self._netns.run(["nft", "-f", "-"], text)
+
+    def _quieten(self, name: str) -> None:
+        for key in ("rp_filter", "send_redirects"):
+            self._netns.sysctl(f"net.ipv4.conf.{name}.{key}", 0)
+        if "ip6" in self._families:
+            for key, value in _QUIET_DEVICE_6.items():
+                self._netns.sysctl(f"net.ipv6.conf.{name}.{key}", value)
+        else:
+            self._netns.sysctl(f"net.ipv6.conf.{name}.disable_ipv6", 1, optional=True)
+
+    def _links(self, topology: Mapping[str, Any]) -> list[str]:
+        def address(text: str, name: str) -> str:
+            return f"addr add {text} dev {name}" + (" nodad" if ":" in text else "")
+
+        lines = [
+            "link set dev lo up",
+            *(address(text, "lo") for text in self._loopback if not _own_of_lo(text)),
+        ]
+        for device in self._devices:
+            name = device["name"]
+            lines.append(f"link set dev {name} txqueuelen 1000 mtu {device.get('mtu', 1500)} multicast off")
+            lines += [address(text, name) for text in device["addrs"]]
+            lines.append(f"link set dev {name} up")
+        for route in topology.get("routes", ()):
+            via = f" via {route['via']} onlink" if route.get("via") else ""
+            lines.append(f"route replace {route['to']}{via} dev {route['dev']}")
+        return lines
+
+    def load_rules(self, text: str, *, tool: str = "iptables", flush: bool = True) -> None:
+        """Load what ``tool``-restore takes: ``iptables``, ``ip6tables``, or their ``-legacy`` kin."""
+        self._netns.run([f"{tool}-restore", *([] if flush else ["--noflush"])], text)
+
+    def sysctl(self, key: str, value: int | str) -> None:
+        """Set a sysctl of the namespace."""
+        self._netns.sysctl(key, value)
+
+    def receive(self, device: str, packet: bytes) -> Outcome:
+        """Let a packet arrive by a device."""
+        self._tuns[device].write(packet)
+        outs, local, states = self._collect()
+        return outcome_of(packet, device, outs, local, states)
+
+    def send_local(self, packet: bytes) -> Outcome:
+        """Send a packet as a process on the box would."""
+        error = None
+        version = packet[0] >> 4
+        to = socket.inet_ntop(
+            *((socket.AF_INET6, packet[24:40]) if version == 6 else (socket.AF_INET, packet[16:20]))
+        )
+        try:
+            self._raw[version].sendto(packet, (to, 0))
+        except OSError as raised:
+            error = raised
+        outs, local, states = self._collect()
+        if error is not None and not outs and not local:
+            return Outcome(f"error:{os.strerror(error.errno or 0)}", (), (), tuple(states))
+        return outcome_of(packet, None, outs, local, states)
+
+    def conntrack(self) -> list[Entry]:
+        """The entries of the table, both families."""
+        families = [socket.AF_INET, socket.AF_INET6][: len(self._families)]
+        return [entry_of(block) for family in families for block in self._table.entries(family)]
+
+    def _collect(self) -> tuple[list[tuple[str, bytes]], list[bytes], list[str]]:
+        outs: list[tuple[str, bytes]] = []
+        logged: list[tuple[str, bytes]] = []
+        while ready := self._poll.poll(0):
+            for descriptor, _ in ready:
+                tun = self._readable.get(descriptor)
+                if tun is None:
+                    logged += self._logged.take()
+                else:
+                    outs += [(tun.name, packet) for packet in tun.take()]
+        local = [packet for prefix, packet in logged if prefix == _SINK]
+        return outs, local, sorted(prefix for prefix, _ in logged if prefix != _SINK)
+
+    def close(self) -> None:
+        """End the namespace with all that is in it."""
+        closable: Sequence[Any] = (
+            *self._tuns.values(),
+            *self._raw.values(),
+            self._table,
+            self._logged,
+            self._netns,
+        )
+        for thing in closable:
+            thing.close()
+
+
+def _own_of_lo(address: str) -> bool:
+    """The kernel gives these to ``lo`` itself."""
+    return address in ("127.0.0.1/8", "::1/128")
+
+
+MakeJudge = Callable[[Mapping[str, Any]], Judge]
+"""What the fixture ``judge`` is: it makes judges and ends them with the test."""
