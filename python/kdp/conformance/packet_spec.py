@@ -19,19 +19,24 @@ Sent = Callable[[int], bytes]
 """The first packet that the step of a number sent out."""
 
 _NAMES = {1: "icmp", 6: "tcp", 17: "udp", 58: "icmp6", 132: "sctp"}
-_PLAIN: Mapping[str, Callable[..., bytes]] = {"tcp": wire.tcp, "udp": wire.udp, "icmp": wire.icmp, "icmp6": wire.icmp6}
+_PLAIN: Mapping[str, Callable[..., bytes]] = {
+    "tcp": wire.tcp,
+    "udp": wire.udp,
+    "icmp": wire.icmp,
+    "icmp6": wire.icmp6,
+}
 _HEX = ("data", "opts", "rest")
 
 
 def build(spec: Spec, sent: Sent) -> bytes:
-    """The bytes of a packet. Raises ``UnsupportedError`` (``case-unsupported``) that names a kind it has not."""
-    fields = {name: _unhexed(name, value) for name, value in spec.items()}
+    """The bytes of a packet. Raises ``UnsupportedError`` (``case-not-modelled``) that names a kind it has not."""
+    fields: dict[str, Any] = {name: _unhexed(name, value) for name, value in spec.items()}
     kind = fields.pop("k")
     if kind in _PLAIN:
         return _PLAIN[kind](**fields)
     special = {"raw": _raw, "ip": _ip, "icmp_error": _icmp_error, "frag": _fragment, "sctp": _sctp}
     if kind not in special:
-        raise UnsupportedError("case-unsupported", f"packet case: packets of kind {kind!r} are not modelled")
+        raise UnsupportedError("case-not-modelled", f"packet case: packets of kind {kind!r} are not modelled")
     return special[kind](fields, sent)
 
 
@@ -49,7 +54,7 @@ def answer_to(packet: bytes, spec: Spec) -> dict[str, Any]:
     return spec
 
 
-def _unhexed(name: str, value: Any) -> Any:
+def _unhexed(name: str, value: object) -> object:
     return bytes.fromhex(value) if name in _HEX and isinstance(value, str) else value
 
 
@@ -66,10 +71,14 @@ def _ip(fields: dict[str, Any], sent: Sent) -> bytes:
 def _sctp(fields: dict[str, Any], sent: Sent) -> bytes:
     del sent
     bodies = (
-        struct.pack("!IIHHI", body["tag"], 65535, 10, 10, 1) if isinstance(body, dict) else bytes.fromhex(body)
+        struct.pack("!IIHHI", body["tag"], 65535, 10, 10, 1)
+        if isinstance(body, dict)
+        else bytes.fromhex(body)
         for _, _, body in fields["chunks"]
     )
-    fields["chunks"] = [(name, flags, body) for (name, flags, _), body in zip(fields["chunks"], bodies, strict=True)]
+    fields["chunks"] = [
+        (name, flags, body) for (name, flags, _), body in zip(fields["chunks"], bodies, strict=True)
+    ]
     return wire.sctp(**fields)
 
 
@@ -83,7 +92,9 @@ def _icmp_error(fields: dict[str, Any], sent: Sent) -> bytes:
     from_, to = fields.pop("src", None) or dst, fields.pop("dst", None) or src
     if ":" in src:
         # The second word is the MTU of type 2 and the pointer of type 4; a packet of 1280 bytes has room for so much.
-        return wire.icmp6(from_, to, rest=struct.pack("!I", mtu), data=quoted[: None if trim else 1232], **fields)
+        return wire.icmp6(
+            from_, to, rest=struct.pack("!I", mtu), data=quoted[: None if trim else 1232], **fields
+        )
     return wire.icmp(from_, to, rest=struct.pack("!HH", 0, mtu), data=quoted, **fields)
 
 

@@ -22,7 +22,7 @@ Step = Mapping[str, Any]
 def run_packets(case: Case, seed: int = 1) -> dict[str, Any]:
     """Run a packet case. ``{"steps": [...], "conntrack": [...], "stats": {...}}``, in the form of a recorded run.
 
-    Raises ``UnsupportedError`` (``case-unsupported``) that names the tool, the step or the packet that is not modelled,
+    Raises ``UnsupportedError`` (``case-not-modelled``) that names the tool, step or packet that is not modelled,
     and ``UnsupportedRuleError`` for a rule that is not.
     """
     scenario = case["scenario"]
@@ -51,7 +51,7 @@ def _refuse_unmodelled(scenario: Case) -> None:
 
 
 def _unsupported(what: str) -> UnsupportedError:
-    return UnsupportedError("case-unsupported", f"packet case: {what} is not modelled")
+    return UnsupportedError("case-not-modelled", f"packet case: {what} is not modelled")
 
 
 class _Run:

@@ -17,20 +17,26 @@ _ICMP, _TCP, _UDP, _ICMP6, _SCTP = 1, 6, 17, 58, 132
 _FLAG_BITS = {letter: 1 << bit for bit, letter in enumerate("FSRPAUEC")}
 _EXTENSIONS = {"hop": 0, "rt": 43, "frag": 44, "dst": 60}
 _CHUNKS = {
-    name: number
-    for number, name in enumerate(
-        (
-            "data init init_ack sack heartbeat heartbeat_ack abort shutdown shutdown_ack error cookie_echo cookie_ack "
-            "- - shutdown_complete"
-        ).split()
-    )
+    "data": 0,
+    "init": 1,
+    "init_ack": 2,
+    "sack": 3,
+    "heartbeat": 4,
+    "heartbeat_ack": 5,
+    "abort": 6,
+    "shutdown": 7,
+    "shutdown_ack": 8,
+    "error": 9,
+    "cookie_echo": 10,
+    "cookie_ack": 11,
+    "shutdown_complete": 14,
 }
 
 
 def internet_checksum(data: bytes) -> int:
     """The checksum of RFC 1071 over ``data``: 0 over bytes that hold their own checksum."""
     padded = data + b"\0" * (len(data) % 2)
-    total = sum(struct.unpack(f"!{len(padded) // 2}H", padded))
+    total: int = sum(struct.unpack(f"!{len(padded) // 2}H", padded))
     while total >> 16:
         total = (total & 0xFFFF) + (total >> 16)
     return ~total & 0xFFFF
