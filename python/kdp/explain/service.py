@@ -1,0 +1,122 @@
+"""Why a Service has the endpoints that it has, or none."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from kdp.explain.explanation import Evidence, Explanation, Finding
+from kdp.explain.pods import pod_findings
+from kdp.explain.selection import no_pod_matches
+
+__all__ = ["explain_service"]
+
+Json = Mapping[str, Any]
+LISTED_MAX = 10
+
+
+def explain_service(facts: Json) -> Explanation:
+    """Explain a Service from the core's facts."""
+    service = facts["service"]
+    name = f"Service {service['namespace']}/{service['name']}"
+    ready = facts["endpoints"]["ready"]
+    if service["type"] == "ExternalName":
+        return _external_name(name, service)
+    if service["selector"] is None:
+        return _without_selector(name, ready)
+    findings = _findings(name, facts)
+    if ready:
+        return Explanation(
+            name,
+            "works",
+            _endpoint_sentence(facts),
+            findings=findings,
+            evidence=[_selector(name, service), *_listed(ready)],
+            notes=_notes(service),
+        )
+    return Explanation(
+        name,
+        "broken",
+        "it has no endpoints, so connections to it are rejected",
+        findings=findings or [_unexplained(name, facts)],
+        evidence=[_selector(name, service)],
+        notes=_notes(service),
+    )
+
+
+def _findings(name: str, facts: Json) -> list[Finding]:
+    if facts["selected"]["count"] == 0:
+        return [no_pod_matches(name, facts)]
+    return pod_findings(name, facts)
+
+
+def _external_name(name: str, service: Json) -> Explanation:
+    evidence = [Evidence(name, "spec.type", "ExternalName"), Evidence(name, "spec.externalName", service["externalName"])]
+    summary = f"it is of type ExternalName: DNS answers with the name {service['externalName']}, no rule and no endpoint follow"
+    return Explanation(name, "works", summary, evidence=evidence)
+
+
+def _without_selector(name: str, ready: list[Json]) -> Explanation:
+    evidence = [Evidence(name, "spec.selector", None)]
+    if ready:
+        summary = f"it has no selector; somebody else keeps its endpoints: {_count(len(ready), 'ready endpoint')}"
+        return Explanation(name, "works", summary, evidence=[*evidence, *_listed(ready)])
+    plain = name.rpartition("/")[2]
+    finding = Finding(
+        "service-without-selector",
+        "A Service without selector gets endpoints only from EndpointSlices (or Endpoints) that somebody writes for it, "
+        f"with the label kubernetes.io/service-name={plain}, and there are none.",
+        evidence,
+    )
+    return Explanation(name, "broken", "it has no selector and no endpoints", findings=[finding], evidence=[])
+
+
+def _endpoint_sentence(facts: Json) -> str:
+    ready, waiting = facts["endpoints"]["ready"], facts["endpoints"]["notReady"]
+    text = f"it has {_count(len(ready), 'ready endpoint')}"
+    if waiting:
+        text += f", and {_count(len(waiting), 'endpoint')} not ready"
+    return text
+
+
+def _selector(name: str, service: Json) -> Evidence:
+    return Evidence(name, "spec.selector", service["selector"])
+
+
+def _listed(ready: list[Json]) -> list[Evidence]:
+    listed = [Evidence(_who(each), "", _where(each)) for each in ready[:LISTED_MAX]]
+    if len(ready) > LISTED_MAX:
+        listed.append(Evidence("and", "", f"{len(ready) - LISTED_MAX} more"))
+    return listed
+
+
+def _who(endpoint: Json) -> str:
+    return f"Pod {endpoint['namespace']}/{endpoint['name']}" if endpoint.get("name") else "address"
+
+
+def _where(endpoint: Json) -> str:
+    port = endpoint.get("port")
+    ip = f"[{endpoint['ip']}]" if ":" in endpoint["ip"] else endpoint["ip"]
+    address = f"{ip}:{port}" if port else endpoint["ip"]
+    return f"{address} on node {endpoint['node']}" if endpoint.get("node") else address
+
+
+def _notes(service: Json) -> list[str]:
+    if service["headless"]:
+        return ["it is headless: DNS answers with the addresses of the endpoints, and no node has rules for it"]
+    return []
+
+
+def _unexplained(name: str, facts: Json) -> Finding:
+    """Say so where the objects do not tell: an EndpointSlice that the controller would not have left like this."""
+    count = facts["selected"]["count"]
+    return Finding(
+        "endpoints-stale",
+        f"{_count(count, 'Pod')} of its selector could be endpoints, but its EndpointSlices do not have them: they are "
+        "given as they are, or the change is still under way.",
+        [Evidence(name, "spec.selector", facts["service"]["selector"])],
+    )
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
