@@ -2,6 +2,7 @@
 //!
 //! Bytes come in through [`load`], become [`object::Object`]s, and every change after that is a write to the store.
 
+pub mod complete;
 pub mod defaults;
 pub mod endpoints;
 mod error;
