@@ -61,8 +61,8 @@ fuzz: ## run each fuzz target for FUZZ_SECONDS (30)
 		{ echo "make fuzz: needs a nightly toolchain: rustup toolchain install nightly" >&2; exit 1; }
 	@cargo +nightly fuzz --version >/dev/null 2>&1 || \
 		{ echo "make fuzz: needs cargo-fuzz: cargo install cargo-fuzz" >&2; exit 1; }
-	@for target in $(FUZZ_TARGETS); do echo "fuzz $$target, $(FUZZ_SECONDS) s"; \
-		cargo +nightly fuzz run $$target -- -max_total_time=$(FUZZ_SECONDS) -rss_limit_mb=2048 -print_final_stats=1; done
+	@for target in $(FUZZ_TARGETS); do echo "fuzz $$target, $(FUZZ_SECONDS) s"; mkdir -p fuzz/corpus/$$target; \
+		cargo +nightly fuzz run $$target fuzz/corpus/$$target fuzz/seeds/$$target -- -max_total_time=$(FUZZ_SECONDS) -rss_limit_mb=2048 -print_final_stats=1; done
 
 bench: $(VENV)/.built ## run the benchmarks (minutes; a quiet machine gives better figures)
 	cargo run --quiet --release -p kdp-limits
