@@ -22,4 +22,5 @@ class Paint:
         self.on = on
 
     def __call__(self, color: str, text: str) -> str:
+        """Paint a text."""
         return f"\x1b[{CODES[color]}m{text}\x1b[0m" if self.on and text else text

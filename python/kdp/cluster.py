@@ -35,6 +35,9 @@ class Cluster:
     which give the same answers at different speed.
     """
 
+    seed: int
+    core: _core.Cluster
+
     def __init__(
         self,
         objects: Iterable[Mapping[str, Any]] = (),
@@ -47,7 +50,7 @@ class Cluster:
         options: Mapping[str, Any] | None = None,
     ) -> None:
         chosen = _options(seed, k8s, mode, evaluator, complete=complete, options=options)
-        self._start(from_objects(objects), chosen)
+        _start(self, from_objects(objects), chosen)
 
     @classmethod
     def load(
@@ -68,19 +71,15 @@ class Cluster:
         """
         chosen = _options(seed, k8s, mode, evaluator, complete=complete, options=options)
         cluster = cls.__new__(cls)
-        cluster._start(from_paths(paths, recursive=recursive), chosen)
+        _start(cluster, from_paths(paths, recursive=recursive), chosen)
         return cluster
 
     @classmethod
     def from_sources(cls, sources: Sequence[Source], options: Mapping[str, Any]) -> Cluster:
         """Load named bytes with the core's own options."""
         cluster = cls.__new__(cls)
-        cluster._start(list(sources), dict(options))
+        _start(cluster, sources, options)
         return cluster
-
-    def _start(self, sources: list[Source], options: dict[str, Any]) -> None:
-        self.seed = int(options.get("seed", 1))
-        self.core = _core.Cluster(sources, json.dumps(options))
 
     def __repr__(self) -> str:
         return f"<kdp.Cluster: {len(self.core.nodes())} nodes, seed {self.seed}>"
@@ -234,7 +233,9 @@ class Cluster:
             return self._check_node(node)
         names = self.core.nodes()
         if not names:
-            raise NotFoundError("no-such-object", "Node: the cluster has none, so nobody has rules; add a Node or a Pod")
+            raise NotFoundError(
+                "no-such-object", "Node: the cluster has none, so nobody has rules; add a Node or a Pod"
+            )
         return names[0]
 
     def _check_node(self, name: str) -> str:
@@ -371,7 +372,9 @@ class NodeRef:
         """
         from kdp.flows import FlowResult
 
-        columns = self.cluster.core.send(self.name, flows.src, flows.sport, flows.dst, flows.dport, flows.proto)
+        columns = self.cluster.core.send(
+            self.name, flows.src, flows.sport, flows.dst, flows.dport, flows.proto
+        )
         return FlowResult(self.cluster, flows, columns)
 
     def connect(self, to: str, *, protocol: str = "tcp", namespace: str | None = None) -> Trace:
@@ -381,6 +384,11 @@ class NodeRef:
     def explore(self, to: str, *, protocol: str = "tcp", namespace: str | None = None) -> Exploration:
         """Give every outcome of a new connection from the node itself."""
         return self.cluster.explore(f"node/{self.name}", to, namespace=namespace, protocol=protocol)
+
+
+def _start(cluster: Cluster, sources: Sequence[Source], options: Mapping[str, Any]) -> None:
+    cluster.seed = int(options.get("seed", 1))
+    cluster.core = _core.Cluster(list(sources), json.dumps(options))
 
 
 def _options(
@@ -393,7 +401,9 @@ def _options(
     options: Mapping[str, Any] | None,
 ) -> dict[str, Any]:
     if isinstance(seed, bool) or not isinstance(seed, int) or not 0 <= seed < 2**64:
-        raise bad_argument("kdp.Cluster(seed=...)", f"a seed is a whole number from 0 to 2**64-1, not {seed!r}")
+        raise bad_argument(
+            "kdp.Cluster(seed=...)", f"a seed is a whole number from 0 to 2**64-1, not {seed!r}"
+        )
     check_choice("kdp.Cluster(evaluator=...)", evaluator, ("indexed", "scan"))
     chosen: dict[str, Any] = {"seed": seed, "mode": mode, "evaluator": evaluator, "complete": complete}
     if k8s is not None:
@@ -403,5 +413,11 @@ def _options(
 
 def _question(source: str, to: str, namespace: str | None, protocol: str, sport: int | None) -> str:
     check_choice("connect(protocol=...)", protocol, ("tcp", "udp"))
-    question = {"from": source, "to": to, "namespace": namespace or "default", "protocol": protocol, "sport": sport}
+    question = {
+        "from": source,
+        "to": to,
+        "namespace": namespace or "default",
+        "protocol": protocol,
+        "sport": sport,
+    }
     return json.dumps(question)

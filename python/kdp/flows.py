@@ -7,12 +7,13 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
-from numpy.typing import NDArray
 
 from kdp.arguments import bad_argument
 from kdp.errors import UnsupportedError, UsageError
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
     from kdp.cluster import Cluster
 
 __all__ = ["VERDICTS", "FlowResult", "Flows"]

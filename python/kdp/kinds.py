@@ -55,7 +55,9 @@ def find_kind(name: str) -> KindNames:
         near = nearest(name.lower(), _BY_NAME)
         hint = f"; nearest: {', '.join(near)}" if near else ""
         known = ", ".join(kind.plural for kind in KINDS)
-        raise NotFoundError("kind-unknown", f"{name}: kdp has no resource of this name{hint} (it has {known})")
+        raise NotFoundError(
+            "kind-unknown", f"{name}: kdp has no resource of this name{hint} (it has {known})"
+        )
     return kind
 
 

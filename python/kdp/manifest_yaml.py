@@ -5,10 +5,13 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from typing import TypeGuard
 
 __all__ = ["to_yaml"]
 
-PLAIN = re.compile(r"[A-Za-z_./<$~(^+;=\\][^\x00-\x1f\x7f-\x9f\u2028\u2029\ufeff]*|[0-9][A-Za-z0-9_./: +-]*|-[^\s-][^\x00-\x1f]*")
+PLAIN = re.compile(
+    r"[A-Za-z_./<$~(^+;=\\][^\x00-\x1f\x7f-\x9f\u2028\u2029\ufeff]*|[0-9][A-Za-z0-9_./: +-]*|-[^\s-][^\x00-\x1f]*"
+)
 # What a YAML 1.1 reader would take for something else than text. Source: go-yaml v2, resolve.go.
 RESERVED = re.compile(
     r"(?i:~|null|true|false|yes|no|on|off|y|n|\.nan|[-+]?\.inf)"
@@ -31,7 +34,7 @@ def _lines(value: object) -> Iterator[str]:
         for key in sorted(value):
             yield from _field(_scalar(str(key)), value[key])
     elif _is_list(value) and value:
-        for item in value:  # type: ignore[attr-defined] -- a sequence, see _is_list
+        for item in value:
             yield from _item(item)
     elif isinstance(value, str) and "\n" in value:
         yield from _literal("", value)
@@ -70,7 +73,7 @@ def _literal(head: str, text: str) -> Iterator[str]:
     yield from ("" for _ in range(newlines - 1))
 
 
-def _is_list(value: object) -> bool:
+def _is_list(value: object) -> TypeGuard[Sequence[object]]:
     return isinstance(value, Sequence) and not isinstance(value, str | bytes)
 
 

@@ -194,7 +194,10 @@ class StatefulSet(Manifest):
 
 
 class EndpointSlice(Manifest):
-    """An EndpointSlice that somebody else manages: ``kdp.EndpointSlice("db-1", service="db", addresses=[...], ports=[5432])``."""
+    """An EndpointSlice that somebody else manages.
+
+    ``kdp.EndpointSlice("db-1", service="db", addresses=["192.0.2.7"], ports=[5432])``
+    """
 
     def __init__(
         self,
@@ -214,7 +217,10 @@ class EndpointSlice(Manifest):
             "kdp.EndpointSlice(address_type=...)", address_type, ("IPv4", "IPv6", "FQDN")
         )
         self["endpoints"] = [
-            {"addresses": [check_ip("kdp.EndpointSlice(addresses=...)", address)], "conditions": {"ready": True}}
+            {
+                "addresses": [check_ip("kdp.EndpointSlice(addresses=...)", address)],
+                "conditions": {"ready": True},
+            }
             for address in addresses
         ]
         self["ports"] = [_slice_port(port) for port in ports]
@@ -329,4 +335,9 @@ def _read_port(place: str, port: PortLike) -> tuple[str, int, str, int | str | N
     name, _, number = rest.rpartition(":")
     if not number.isascii() or not number.isdigit():
         raise bad_argument(place, f'{port!r} is no port: write 80, "80/UDP", "http:80" or (80, 8080)')
-    return name, check_port(place, int(number)), check_choice(place, (protocol or "TCP").upper(), PROTOCOLS), None
+    return (
+        name,
+        check_port(place, int(number)),
+        check_choice(place, (protocol or "TCP").upper(), PROTOCOLS),
+        None,
+    )

@@ -145,9 +145,7 @@ def _fold(line: str, width: int) -> list[str]:
     if len(line) <= width or "\x1b" in line:
         return [line]
     hang = " " * (len(line) - len(line.lstrip(" "))) + "    "
-    return textwrap.wrap(
-        line, width, subsequent_indent=hang, break_long_words=False, break_on_hyphens=False
-    )
+    return textwrap.wrap(line, width, subsequent_indent=hang, break_long_words=False, break_on_hyphens=False)
 
 
 def _from(source: Json) -> str:

@@ -14,7 +14,9 @@ class Sizes(click.ParamType[tuple[int, ...]]):
 
     name = "sizes"
 
-    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> tuple[int, ...]:
+    def convert(
+        self, value: object, param: click.Parameter | None, ctx: click.Context | None
+    ) -> tuple[int, ...]:
         """Read the sizes."""
         if isinstance(value, tuple):
             return value
@@ -37,9 +39,15 @@ def command() -> None:
 
 
 @command.command("scaling")
-@click.option("--services", type=Sizes(), default="10,100,1000,10000", show_default=True, help="Numbers of Services.")
-@click.option("--endpoints", type=click.IntRange(1, 100), default=3, show_default=True, help="Endpoints of each.")
-@click.option("--rounds", type=click.IntRange(1, 1000), default=5, show_default=True, help="Rounds that are timed.")
+@click.option(
+    "--services", type=Sizes(), default="10,100,1000,10000", show_default=True, help="Numbers of Services."
+)
+@click.option(
+    "--endpoints", type=click.IntRange(1, 100), default=3, show_default=True, help="Endpoints of each."
+)
+@click.option(
+    "--rounds", type=click.IntRange(1, 1000), default=5, show_default=True, help="Rounds that are timed."
+)
 @click.option("--seed", type=click.IntRange(0, 2**64 - 1), default=1, show_default=True)
 @click.option("-o", "--output", type=click.Choice(["text", "json", "csv"]), default="text", show_default=True)
 def scaling_command(services: tuple[int, ...], endpoints: int, rounds: int, seed: int, output: str) -> None:

@@ -8,8 +8,8 @@ from click.shell_completion import get_completion_class
 __all__ = ["command"]
 
 HOW = {
-    "bash": 'source <(kdp completion bash)      # in ~/.bashrc',
-    "zsh": 'source <(kdp completion zsh)       # in ~/.zshrc',
+    "bash": "source <(kdp completion bash)      # in ~/.bashrc",
+    "zsh": "source <(kdp completion zsh)       # in ~/.zshrc",
     "fish": "kdp completion fish | source       # in ~/.config/fish/config.fish",
 }
 

@@ -40,8 +40,12 @@ class Found(NamedTuple):
 @click.command("get")
 @click.argument("what", nargs=-1, required=True, metavar="TYPE[,TYPE...] [NAME...] | TYPE/NAME ...")
 @click.option("-A", "--all-namespaces", is_flag=True, help="In every namespace.")
-@click.option("-l", "--selector", metavar="SELECTOR", help="Only objects with these labels: app=web,tier!=db.")
-@click.option("-o", "--output", type=click.Choice(["wide", "json", "yaml", "name"]), help="The form of output.")
+@click.option(
+    "-l", "--selector", metavar="SELECTOR", help="Only objects with these labels: app=web,tier!=db."
+)
+@click.option(
+    "-o", "--output", type=click.Choice(["wide", "json", "yaml", "name"]), help="The form of output."
+)
 @click.option("--no-headers", is_flag=True, help="No titles over the columns.")
 @click.option("--show-labels", is_flag=True, help="Labels as the last column.")
 @click.option(
@@ -74,7 +78,9 @@ def command(
             for each in group.objects:
                 click.echo(f"{group.kind.resource}/{each.name}")
     else:
-        layout = Layout(all_namespaces, output == "wide", not no_headers, show_labels, moment or _newest(sources))
+        layout = Layout(
+            all_namespaces, output == "wide", not no_headers, show_labels, moment or _newest(sources)
+        )
         _print_tables(found, layout, session)
 
 
@@ -82,7 +88,9 @@ def _read(what: Sequence[str]) -> list[Wanted]:
     """Read ``TYPE,TYPE NAME...`` or ``TYPE/NAME...``, as kubectl does."""
     if any("/" in word for word in what):
         pairs = [word.partition("/") for word in what]
-        odd = next((word for word, (kind, _, name) in zip(what, pairs, strict=True) if not kind or not name), None)
+        odd = next(
+            (word for word, (kind, _, name) in zip(what, pairs, strict=True) if not kind or not name), None
+        )
         if odd is not None:
             raise click.UsageError(f"{odd!r}: beside TYPE/NAME, every argument is TYPE/NAME")
         return [Wanted(find_kind(kind), name) for kind, _, name in pairs]
@@ -105,8 +113,10 @@ def _find(
     found: list[Found] = []
     for kind, name in wanted:
         space = namespace if kind.namespaced else None
-        objects = cluster.get(kind.kind, name, namespace=space or "", selector=selector) if name else (
-            cluster.get(kind.kind, namespace=space, selector=selector)
+        objects = (
+            cluster.get(kind.kind, name, namespace=space or "", selector=selector)
+            if name
+            else (cluster.get(kind.kind, namespace=space, selector=selector))
         )
         if name and found and found[-1].kind is kind:
             found[-1].objects.extend(objects)
@@ -183,7 +193,9 @@ def _parse_moment(text: str) -> datetime:
     try:
         moment = datetime.fromisoformat(text)
     except ValueError:
-        raise click.BadParameter(f"{text!r} is no time such as 2026-11-25T01:00:00Z", param_hint="--now") from None
+        raise click.BadParameter(
+            f"{text!r} is no time such as 2026-11-25T01:00:00Z", param_hint="--now"
+        ) from None
     if moment.tzinfo is None:
         raise click.BadParameter(f"{text!r} has no zone: add Z for UTC", param_hint="--now")
     return moment

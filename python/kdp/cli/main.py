@@ -79,7 +79,12 @@ def _print_version(ctx: click.Context, _: click.Parameter, value: bool) -> None:
     epilog="Objects come from -f: kdp get svc -A -f dump.yaml; from a pipe: kubectl get ... -o yaml | kdp ... -f -",
 )
 @click.option(
-    "--version", is_flag=True, expose_value=False, is_eager=True, callback=_print_version, help="Print the version."
+    "--version",
+    is_flag=True,
+    expose_value=False,
+    is_eager=True,
+    callback=_print_version,
+    help="Print the version.",
 )
 def cli() -> None:
     """The Kubernetes Service dataplane without a cluster: from a manifest to a packet."""

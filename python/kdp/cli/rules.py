@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from kdp.cli.session import Session, cluster_options
 from kdp.errors import UsageError
+
+if TYPE_CHECKING:
+    from kdp.cluster import Cluster
 
 __all__ = ["command"]
 
@@ -21,7 +24,9 @@ TABLES = ("raw", "mangle", "nat", "filter")
 @click.option("--mode", type=click.Choice(["iptables"]), default="iptables", show_default=True)
 @click.option("-4", "family", flag_value="IPv4", default="IPv4", help="The IPv4 rules (default).")
 @click.option("-6", "family", flag_value="IPv6", help="The IPv6 rules.")
-@click.option("-t", "--table", type=click.Choice(TABLES), help="Of this table only (default with --chain: nat).")
+@click.option(
+    "-t", "--table", type=click.Choice(TABLES), help="Of this table only (default with --chain: nat)."
+)
 @click.option("--chain", metavar="NAME", help="One chain, as `iptables -t TABLE -L CHAIN -n` lists it.")
 @click.option(
     "-o",
@@ -57,12 +62,12 @@ def command(
             click.echo(_one_chain(text, chain) if chain else text, nl=False)
 
 
-def _listing(cluster: Any, node: str | None, family: str, table: str, chain: str | None) -> str:
+def _listing(cluster: Cluster, node: str | None, family: str, table: str, chain: str | None) -> str:
     if chain:
-        return str(cluster.rules(node, family=family, form=f"{table} {chain}"))
+        return cluster.rules(node, family=family, form=f"{table} {chain}")
     saved = _one_table(cluster.rules(node, family=family), table)
     chains = [line[1:].split()[0] for line in saved.splitlines() if line.startswith(":")]
-    return "\n".join(str(cluster.rules(node, family=family, form=f"{table} {name}")) for name in chains)
+    return "\n".join(cluster.rules(node, family=family, form=f"{table} {name}") for name in chains)
 
 
 def _one_table(text: str, table: str) -> str:
@@ -75,7 +80,9 @@ def _one_table(text: str, table: str) -> str:
 
 
 def _one_chain(text: str, chain: str) -> str:
-    kept = [line for line in text.splitlines(keepends=True) if line.startswith((f":{chain} ", f"-A {chain} "))]
+    kept = [
+        line for line in text.splitlines(keepends=True) if line.startswith((f":{chain} ", f"-A {chain} "))
+    ]
     if not kept:
         raise UsageError("argument-invalid", f"--chain {chain}: the rules have no chain of this name")
     return "".join(kept)

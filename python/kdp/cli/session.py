@@ -49,7 +49,7 @@ class Session:
     def colored(self) -> bool:
         """Whether standard output takes colour.
 
-        ``--color`` decides; then ``NO_COLOR`` and ``CLICOLOR_FORCE`` (https://no-color.org, bixense.com/clicolors); then
+        ``--color`` decides; then ``NO_COLOR`` and ``CLICOLOR_FORCE`` (no-color.org, bixense.com/clicolors); then
         whether it is a terminal.
         """
         if self.color != "auto":
@@ -101,7 +101,11 @@ def _options() -> list[Decorator]:
         click.option("-R", "--recursive", is_flag=True, help="Look into the folders of a folder too."),
         click.option("-n", "--namespace", metavar="NAME", help="The namespace (default: default)."),
         click.option(
-            "--seed", type=click.IntRange(0, 2**64 - 1), default=1, show_default=True, help="Decides every random choice."
+            "--seed",
+            type=click.IntRange(0, 2**64 - 1),
+            default=1,
+            show_default=True,
+            help="Decides every random choice.",
         ),
         click.option("--k8s", metavar="RELEASE", help="The Kubernetes release to emulate, such as 1.33."),
         click.option(

@@ -24,8 +24,12 @@ EXIT_FINDING = 3
 @click.option("--from", "source", metavar="FROM", help="Who connects, in place of the first argument.")
 @click.option("--explore", is_flag=True, help="Every outcome with its probability.")
 @click.option("--protocol", type=click.Choice(["tcp", "udp"]), default="tcp", show_default=True)
-@click.option("--sport", type=click.IntRange(1, 65535), help="The client's port (default: chosen by the seed).")
-@click.option("-o", "--output", type=click.Choice(["text", "wide", "json"]), default="text", show_default=True)
+@click.option(
+    "--sport", type=click.IntRange(1, 65535), help="The client's port (default: chosen by the seed)."
+)
+@click.option(
+    "-o", "--output", type=click.Choice(["text", "wide", "json"]), default="text", show_default=True
+)
 @click.option("--exit-code", is_flag=True, help="Exit with 3 where the packet is not delivered.")
 @cluster_options
 def command(
@@ -80,7 +84,9 @@ def _client(cluster: Cluster, text: str, session: Session) -> tuple[str, str]:
     if resource == "Node":
         return f"node/{cluster.node(name).name}", session.namespace_or_default
     if resource != "Pod":
-        raise UsageError("argument-invalid", f"{text}: FROM is pod/NAME, node/NAME or an address, not a {resource}")
+        raise UsageError(
+            "argument-invalid", f"{text}: FROM is pod/NAME, node/NAME or an address, not a {resource}"
+        )
     given, slash, rest = name.partition("/")
     if slash:
         name, namespace = rest, given
@@ -97,7 +103,9 @@ def _address(text: str) -> str:
         return str(ipaddress.ip_address(text))
     except ValueError:
         hint = f"did you mean pod/{text}?"
-        raise UsageError("argument-invalid", f"{text!r} is no address; FROM is pod/NAME, node/NAME or an address; {hint}") from None
+        raise UsageError(
+            "argument-invalid", f"{text!r} is no address; FROM is pod/NAME, node/NAME or an address; {hint}"
+        ) from None
 
 
 def _target(cluster: Cluster, text: str) -> str:
@@ -108,7 +116,13 @@ def _target(cluster: Cluster, text: str) -> str:
     if not colon:
         raise UsageError("argument-invalid", f"{text!r} has no port: write node/NAME:PORT")
     node = cluster.get("Node", cluster.node(name).name, namespace="")[0]
-    addresses = [each["address"] for each in node.get("status", {}).get("addresses") or [] if each["type"] == "InternalIP"]
+    addresses = [
+        each["address"]
+        for each in node.get("status", {}).get("addresses") or []
+        if each["type"] == "InternalIP"
+    ]
     if not addresses:
-        raise NotFoundError("no-such-object", f"Node {name} .status.addresses: it has no InternalIP to connect to")
+        raise NotFoundError(
+            "no-such-object", f"Node {name} .status.addresses: it has no InternalIP to connect to"
+        )
     return f"[{addresses[0]}]:{port}" if ":" in addresses[0] else f"{addresses[0]}:{port}"

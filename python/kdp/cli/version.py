@@ -18,6 +18,8 @@ def command(output: str) -> None:
 
     releases = _core.releases()
     if output == "json":
-        click.echo(json.dumps(document("Version", {"version": _core.__version__, "releases": releases}), indent=4))
+        click.echo(
+            json.dumps(document("Version", {"version": _core.__version__, "releases": releases}), indent=4)
+        )
         return
     click.echo(f"kdp {_core.__version__}\nKubernetes {', '.join(releases)}")

@@ -50,7 +50,7 @@ def age_of(moment: str | None, now: datetime | None) -> str:
     return duration(int((now - datetime.fromisoformat(moment)).total_seconds()))
 
 
-def duration(seconds: int) -> str:
+def duration(seconds: int) -> str:  # noqa: PLR0911 -- a line for each range, as in the source
     """Write a duration in two units at most. Source: apimachinery, pkg/util/duration, HumanDuration."""
     if seconds < -1:
         return "<invalid>"

@@ -92,7 +92,9 @@ def _is_ready(pod: Json) -> bool:
 
 def _restarts(pod: Json, now: datetime | None) -> str:
     count = sum(each.get("restartCount", 0) for each in _containers(pod))
-    ends = [(each.get("lastState") or {}).get("terminated", {}).get("finishedAt") for each in _containers(pod)]
+    ends = [
+        (each.get("lastState") or {}).get("terminated", {}).get("finishedAt") for each in _containers(pod)
+    ]
     last = max((end for end in ends if end), default=None)
     return f"{count} ({age_of(last, now)} ago)" if count and last else str(count)
 

@@ -31,7 +31,9 @@ def explain(cluster: Cluster, what: str, *, namespace: str | None = None) -> Exp
         namespace, name = space, rest
     kind = find_kind(kind_name).kind
     if kind not in ("Service", "ServiceMonitor"):
-        raise bad_argument("explain(what=...)", f"{what!r}: a {kind} is not explained yet; svc and servicemonitor are")
+        raise bad_argument(
+            "explain(what=...)", f"{what!r}: a {kind} is not explained yet; svc and servicemonitor are"
+        )
     facts = json.loads(cluster.core.facts(kind, namespace or "default", name))
     if kind == "Service":
         from kdp.explain.service import explain_service

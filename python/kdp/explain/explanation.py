@@ -19,7 +19,7 @@ class Evidence:
 
     object: str
     field: str
-    value: object
+    value: Any
 
     def __str__(self) -> str:
         value = "<none>" if self.value is None else _text(self.value)

@@ -52,7 +52,10 @@ def _no_service(name: str, facts: Json) -> Finding:
         return Finding(
             "no-service-matches",
             f"No Service {spaces} has a label that the selector asks for.",
-            [Evidence(name, each["path"], each["values"] or each["operator"]) for each in monitor["requirements"]],
+            [
+                Evidence(name, each["path"], each["values"] or each["operator"])
+                for each in monitor["requirements"]
+            ],
         )
     return _label_mismatch(name, facts, near[0])
 
@@ -74,7 +77,9 @@ def _label_mismatch(name: str, facts: Json, near: Json) -> Finding:
         f"The selector is compared with the labels of Services (not of Pods, nor with a Service's own selector). "
         f"The nearest is {service['namespace']}/{service['name']}: {head}: {said}."
     )
-    return Finding("service-label-mismatch", summary, evidence, _label_fixes(facts["monitor"], service, differences))
+    return Finding(
+        "service-label-mismatch", summary, evidence, _label_fixes(facts["monitor"], service, differences)
+    )
 
 
 def _asked(difference: Json) -> object:
@@ -95,7 +100,9 @@ def _label_fixes(monitor: Json, service: Json, differences: list[Json]) -> list[
     labels = {each["key"]: each["values"][0] for each in differences}
     on_service = Fix(
         "change the Service's labels; other monitors and `kubectl get -l` may read them",
-        kubectl_patch("service", service["namespace"], service["name"], nested(["metadata", "labels"], labels)),
+        kubectl_patch(
+            "service", service["namespace"], service["name"], nested(["metadata", "labels"], labels)
+        ),
     )
     if any(each["found"] is None for each in differences):
         return [on_service]
@@ -105,7 +112,10 @@ def _label_fixes(monitor: Json, service: Json, differences: list[Json]) -> list[
     on_monitor = Fix(
         "change the monitor's selector; nothing else reads it",
         kubectl_patch(
-            "servicemonitor", monitor["namespace"], monitor["name"], nested(["spec", "selector", "matchLabels"], found)
+            "servicemonitor",
+            monitor["namespace"],
+            monitor["name"],
+            nested(["spec", "selector", "matchLabels"], found),
         ),
     )
     return [on_monitor, on_service]
@@ -120,7 +130,8 @@ def _wrong_namespace(name: str, facts: Json) -> Finding:
     given = monitor["namespaceSelector"]["matchNames"]
     return Finding(
         "wrong-namespace",
-        f"The Service with these labels is in namespace {', '.join(spaces)}, and the monitor looks {_spaces(monitor)} only"
+        f"The Service with these labels is in namespace {', '.join(spaces)}, and the monitor looks "
+        f"{_spaces(monitor)} only"
         + ("." if given else ", its own namespace, because it has no namespaceSelector."),
         [
             Evidence(name, "spec.namespaceSelector", given or None),

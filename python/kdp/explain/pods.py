@@ -22,7 +22,7 @@ def pod_findings(name: str, facts: Json) -> list[Finding]:
         cause = _cause(pod, publish=service["publishNotReadyAddresses"])
         if cause:
             groups.setdefault(cause, []).append(pod)
-    findings = [RULES[cause](name, service, groups[cause]) for cause in RULES if cause in groups]
+    findings = [RULES[cause](service, groups[cause]) for cause in RULES if cause in groups]
     return [*findings, *_unresolved_ports(name, facts)]
 
 
@@ -39,7 +39,7 @@ def _cause(pod: Json, *, publish: bool) -> str | None:
     return None if pod["ready"] else "pods-not-ready"
 
 
-def _ended(name: str, _: Json, pods: list[Json]) -> Finding:
+def _ended(_: Json, pods: list[Json]) -> Finding:
     phases = " and ".join(sorted({pod["phase"] for pod in pods}))
     return Finding(
         "pods-ended",
@@ -49,7 +49,7 @@ def _ended(name: str, _: Json, pods: list[Json]) -> Finding:
     )
 
 
-def _without_address(name: str, _: Json, pods: list[Json]) -> Finding:
+def _without_address(_: Json, pods: list[Json]) -> Finding:
     return Finding(
         "pods-without-address",
         f"{_many(pods)} without an address yet: {_scheduled(pods)}.",
@@ -61,7 +61,7 @@ def _without_address(name: str, _: Json, pods: list[Json]) -> Finding:
     )
 
 
-def _terminating(name: str, _: Json, pods: list[Json]) -> Finding:
+def _terminating(_: Json, pods: list[Json]) -> Finding:
     return Finding(
         "pods-terminating",
         f"{_many(pods)} being deleted: a terminating Pod gets no new connections.",
@@ -69,7 +69,7 @@ def _terminating(name: str, _: Json, pods: list[Json]) -> Finding:
     )
 
 
-def _not_ready(name: str, service: Json, pods: list[Json]) -> Finding:
+def _not_ready(service: Json, pods: list[Json]) -> Finding:
     publish = nested(["spec", "publishNotReadyAddresses"], True)  # noqa: FBT003 -- a value of JSON
     return Finding(
         "pods-not-ready",
@@ -88,7 +88,7 @@ def _not_ready(name: str, service: Json, pods: list[Json]) -> Finding:
     )
 
 
-RULES: dict[str, Callable[[str, Json, list[Json]], Finding]] = {
+RULES: dict[str, Callable[[Json, list[Json]], Finding]] = {
     "pods-not-ready": _not_ready,
     "pods-terminating": _terminating,
     "pods-ended": _ended,
@@ -108,7 +108,9 @@ def _unresolved_ports(name: str, facts: Json) -> Iterator[Finding]:
 def _unresolved(name: str, service: Json, port: Json, pods: list[Json]) -> Finding:
     pod = pods[0]
     field = f"spec.ports[{port['index']}].targetPort"
-    have = [f"{each['name'] or each['number']} ({each['number']}/{each['protocol']})" for each in pod["ports"]]
+    have = [
+        f"{each['name'] or each['number']} ({each['number']}/{each['protocol']})" for each in pod["ports"]
+    ]
     fitting = [each for each in pod["ports"] if each["protocol"] == port["protocol"] and each["name"]]
     others = [
         {key: each[key] for key in ("name", "port", "protocol", "targetPort") if each[key] not in ("", None)}
@@ -145,7 +147,11 @@ def _ready_condition(pod: Json) -> Evidence:
 
 def _waiting(pod: Json) -> list[Evidence]:
     return [
-        Evidence(_pod(pod), f"status.containerStatuses[name={each['container']}].state.waiting.reason", each["reason"])
+        Evidence(
+            _pod(pod),
+            f"status.containerStatuses[name={each['container']}].state.waiting.reason",
+            each["reason"],
+        )
         for each in pod["waiting"]
     ]
 

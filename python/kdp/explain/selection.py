@@ -81,7 +81,9 @@ def _nearest(name: str, service: Json, near: Json) -> Finding:
 
 def _differ(differences: list[Json]) -> str:
     said = [_difference(each) for each in differences]
-    return f"one label differs: {said[0]}" if len(said) == 1 else f"{len(said)} labels differ: {'; '.join(said)}"
+    return (
+        f"one label differs: {said[0]}" if len(said) == 1 else f"{len(said)} labels differ: {'; '.join(said)}"
+    )
 
 
 def _difference(each: Json) -> str:
@@ -114,7 +116,9 @@ def _fix_on_pod(pod: Json, differences: list[Json]) -> Fix:
     owner = pod["owner"]
     if owner is None or owner["kind"] not in TEMPLATES:
         why = "change the Pod's labels; nobody owns this Pod, so the labels stay"
-        return Fix(why, kubectl_patch("pod", pod["namespace"], pod["name"], nested(["metadata", "labels"], labels)))
+        return Fix(
+            why, kubectl_patch("pod", pod["namespace"], pod["name"], nested(["metadata", "labels"], labels))
+        )
     resource, name = owner["kind"].lower(), owner["name"]
     patch = nested(["spec", "template", "metadata", "labels"], labels)
     command = kubectl_patch(resource, pod["namespace"], name, patch)
@@ -124,8 +128,14 @@ def _fix_on_pod(pod: Json, differences: list[Json]) -> Fix:
             f"change the label in the {owner['kind']}'s template; its own selector asks for "
             f"{', '.join(sorted(own & labels.keys()))} too and cannot be changed, so it must be made anew"
         )
-        return Fix(why, f"kubectl get {resource} {name} -n {pod['namespace']} -o yaml   # change both, delete, create")
-    why = f"add the label to the template of {owner['kind']} {name}, whose Pods are then replaced; a label on the Pod alone is gone with it"
+        return Fix(
+            why,
+            f"kubectl get {resource} {name} -n {pod['namespace']} -o yaml   # change both, delete, create",
+        )
+    why = (
+        f"add the label to the template of {owner['kind']} {name}, whose Pods are then replaced; "
+        "a label on the Pod alone is gone with the Pod"
+    )
     return Fix(why, command)
 
 

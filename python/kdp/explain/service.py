@@ -51,21 +51,29 @@ def _findings(name: str, facts: Json) -> list[Finding]:
 
 
 def _external_name(name: str, service: Json) -> Explanation:
-    evidence = [Evidence(name, "spec.type", "ExternalName"), Evidence(name, "spec.externalName", service["externalName"])]
-    summary = f"it is of type ExternalName: DNS answers with the name {service['externalName']}, no rule and no endpoint follow"
+    evidence = [
+        Evidence(name, "spec.type", "ExternalName"),
+        Evidence(name, "spec.externalName", service["externalName"]),
+    ]
+    target = service["externalName"]
+    summary = (
+        f"it is of type ExternalName: DNS answers with the name {target}; no rule and no endpoint follow"
+    )
     return Explanation(name, "works", summary, evidence=evidence)
 
 
 def _without_selector(name: str, ready: list[Json]) -> Explanation:
     evidence = [Evidence(name, "spec.selector", None)]
     if ready:
-        summary = f"it has no selector; somebody else keeps its endpoints: {_count(len(ready), 'ready endpoint')}"
+        summary = (
+            f"it has no selector; somebody else keeps its endpoints: {_count(len(ready), 'ready endpoint')}"
+        )
         return Explanation(name, "works", summary, evidence=[*evidence, *_listed(ready)])
     plain = name.rpartition("/")[2]
     finding = Finding(
         "service-without-selector",
-        "A Service without selector gets endpoints only from EndpointSlices (or Endpoints) that somebody writes for it, "
-        f"with the label kubernetes.io/service-name={plain}, and there are none.",
+        "A Service without selector gets endpoints only from EndpointSlices (or Endpoints) that somebody writes "
+        f"for it, with the label kubernetes.io/service-name={plain}, and there are none.",
         evidence,
     )
     return Explanation(name, "broken", "it has no selector and no endpoints", findings=[finding], evidence=[])
@@ -103,7 +111,9 @@ def _where(endpoint: Json) -> str:
 
 def _notes(service: Json) -> list[str]:
     if service["headless"]:
-        return ["it is headless: DNS answers with the addresses of the endpoints, and no node has rules for it"]
+        return [
+            "it is headless: DNS answers with the addresses of the endpoints, and no node has rules for it"
+        ]
     return []
 
 
