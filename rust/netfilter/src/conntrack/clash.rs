@@ -27,8 +27,7 @@ pub enum Confirmed {
 impl Conntrack {
     /// Puts a connection into the table, at the end of POSTROUTING or INPUT. Its timeout starts now.
     ///
-    /// Source: Linux 6.18, nf_conntrack_core.c `__nf_conntrack_confirm`, `nf_ct_resolve_clash`.
-    #[expect(clippy::boxed_local, reason = "the packet gives up the value that track gave it")]
+    /// Source: Linux 6.18, `nf_conntrack_core.c` `__nf_conntrack_confirm`, `nf_ct_resolve_clash`.
     pub fn confirm(&mut self, connection: Box<Connection>, now: Time) -> Confirmed {
         self.expire(now);
         let original = self.lookup(&connection.original);

@@ -35,7 +35,7 @@ impl Direction {
 
 /// Status bits of a connection.
 ///
-/// Source: Linux 6.18, include/uapi/linux/netfilter/nf_conntrack_common.h `enum ip_conntrack_status`.
+/// Source: Linux 6.18, `include/uapi/linux/netfilter/nf_conntrack_common.h` `enum ip_conntrack_status`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Status(pub u32);
 

@@ -33,7 +33,7 @@ impl Conntrack {
     /// Whether one more connection has room. In a full table the bucket of its original tuple and the seven behind it are
     /// looked at; in the first with entries that are not assured, all of those go.
     ///
-    /// Source: Linux 6.18, nf_conntrack_core.c `__nf_conntrack_alloc`, `early_drop` (`NF_CT_EVICTION_RANGE` is 8).
+    /// Source: Linux 6.18, `nf_conntrack_core.c` `__nf_conntrack_alloc`, `early_drop` (`NF_CT_EVICTION_RANGE` is 8).
     /// DEVIATION(ct-bucket-number): the kernel's bucket is a keyed hash that differs from boot to boot; here it is a
     /// function of the seed and the tuple.
     /// DEVIATION(ct-count-unconfirmed): connections that are not confirmed yet do not count against the maximum.
@@ -76,10 +76,10 @@ impl Conntrack {
         self.buckets = Some(buckets);
     }
 
-    /// Source: Linux 6.18, nf_conntrack_core.c `gc_worker` after a failed early drop, `tcp_can_early_drop`.
+    /// Source: Linux 6.18, `nf_conntrack_core.c` `gc_worker` after a failed early drop, `tcp_can_early_drop`.
     fn thin_out(&mut self) {
         let enough = self.settings.max / 100 * 95;
-        if self.live() < enough {
+        if enough == 0 || self.live() < enough {
             return;
         }
         for id in self.ids() {

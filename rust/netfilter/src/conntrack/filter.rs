@@ -59,7 +59,7 @@ pub struct NatTo {
 impl Filter {
     /// Whether the tool means this connection.
     ///
-    /// Source: conntrack-tools, src/conntrack.c `nfct_filter`; libnetfilter_conntrack `nfct_getobjopt` (what counts as
+    /// Source: conntrack-tools, src/conntrack.c `nfct_filter`; `libnetfilter_conntrack` `nfct_getobjopt` (what counts as
     /// translated: the reply tuple differs from the inverse of the original).
     pub fn matches(&self, connection: &Connection) -> bool {
         let original = connection.tuple(Direction::Original);

@@ -1,4 +1,4 @@
-//! ICMP and ICMPv6: which types are queries, errors, or never tracked.
+//! ICMP and `ICMPv6`: which types are queries, errors, or never tracked.
 
 use kdp_packet::{Headers, Proto};
 

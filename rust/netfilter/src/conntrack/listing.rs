@@ -17,7 +17,7 @@ pub struct Format {
 
 /// Entries as `conntrack -L` prints them on standard output, one a line.
 ///
-/// Source: libnetfilter_conntrack, src/conntrack/snprintf_default.c.
+/// Source: `libnetfilter_conntrack`, `src/conntrack/snprintf_default.c`.
 pub fn list(entries: &[EntryView<'_>], settings: &Settings, format: Format) -> String {
     let mut text = String::new();
     for entry in entries {

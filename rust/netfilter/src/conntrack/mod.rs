@@ -28,4 +28,4 @@ pub use table::{Conntrack, EntryId, EntryView, Stats};
 pub use track::{PacketState, Tracked};
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

@@ -9,7 +9,7 @@ use super::track::{PacketState, Tracked};
 impl Conntrack {
     /// Attaches an ICMP error to the connection of the packet it quotes. It refreshes nothing and is no answer.
     ///
-    /// Source: Linux 6.18, nf_conntrack_proto_icmp.c `nf_conntrack_inet_error`.
+    /// Source: Linux 6.18, `nf_conntrack_proto_icmp.c` `nf_conntrack_inet_error`.
     pub(super) fn related(&self, headers: &Headers, zone: Zone) -> Tracked {
         let Some(quoted) = headers.quoted.as_deref().filter(|quoted| is_enough(quoted)) else {
             return Tracked::Invalid;

@@ -1,6 +1,6 @@
 //! SCTP: states by chunks, and verification tags.
 //!
-//! Source: Linux 6.18, net/netfilter/nf_conntrack_proto_sctp.c; RFC 9260, 8.4 and 8.5.
+//! Source: Linux 6.18, `net/netfilter/nf_conntrack_proto_sctp.c`; RFC 9260, 8.4 and 8.5.
 
 use kdp_packet::{Sctp, SctpChunk};
 
@@ -177,7 +177,7 @@ impl SctpFlow {
         }
         let mut ignore = false;
         let mut assured = false;
-        for part in &packet.chunks {
+        for &part in &packet.chunks {
             match self.check_tag(packet, part, direction, ignore) {
                 Tag::Good => {}
                 Tag::Ignore => {
@@ -201,7 +201,7 @@ impl SctpFlow {
     }
 
     /// The tag of a chunk with a rule of its own (RFC 9260, 8.5.1).
-    fn check_tag(&mut self, packet: &Sctp, part: &SctpChunk, direction: Direction, ignoring: bool) -> Tag {
+    fn check_tag(&mut self, packet: &Sctp, part: SctpChunk, direction: Direction, ignoring: bool) -> Tag {
         let [mine, peer] = [direction.index(), direction.flip().index()];
         let known = self.tags[mine];
         let good = match part.kind {
@@ -246,7 +246,7 @@ impl SctpFlow {
     }
 
     /// Notes the tags that INIT and INIT ACK announce; `false` if they contradict what is known.
-    fn note_tags(&mut self, part: &SctpChunk, direction: Direction) -> bool {
+    fn note_tags(&mut self, part: SctpChunk, direction: Direction) -> bool {
         let [mine, peer] = [direction.index(), direction.flip().index()];
         match part.kind {
             chunk::INIT => {

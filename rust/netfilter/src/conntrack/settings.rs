@@ -2,7 +2,7 @@
 
 /// `net.netfilter.nf_conntrack_*` of one network namespace, without that prefix: timeouts in seconds, switches 0 or 1.
 ///
-/// Source: Linux 6.18, net/netfilter/nf_conntrack_standalone.c (names); nf_conntrack_proto_*.c (defaults).
+/// Source: Linux 6.18, `net/netfilter/nf_conntrack_standalone.c` (names); `nf_conntrack_proto_*.c` (defaults).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Settings {
     /// Entries at most; one more is dropped (or drives an unassured one out).

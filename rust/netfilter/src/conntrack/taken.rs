@@ -22,7 +22,7 @@ impl Conntrack {
     /// Removes a closed TCP connection that owns the answers to `tuple`, if its translated client is behind the new one's
     /// SYN. `true` if the tuple is free then.
     ///
-    /// Source: Linux 6.18, nf_nat_core.c `nf_nat_used_tuple_harder`, `nf_nat_may_kill`, `nf_seq_has_advanced`.
+    /// Source: Linux 6.18, `nf_nat_core.c` `nf_nat_used_tuple_harder`, `nf_nat_may_kill`, `nf_seq_has_advanced`.
     pub(crate) fn evict_closed(&mut self, tuple: &Tuple, connection: &Connection, now: Time) -> bool {
         let Some((id, direction)) = self.owner_of_answers(tuple, connection) else { return true };
         let owner = self.connection(id);

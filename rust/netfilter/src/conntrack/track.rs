@@ -79,7 +79,7 @@ impl Step {
 impl Conntrack {
     /// Tracks a packet as it comes in at PREROUTING (`at_prerouting`) or OUTPUT, defragmented.
     ///
-    /// Source: Linux 6.18, net/netfilter/nf_conntrack_core.c `nf_conntrack_in`.
+    /// Source: Linux 6.18, `net/netfilter/nf_conntrack_core.c` `nf_conntrack_in`.
     pub fn track(
         &mut self,
         headers: &Headers,

@@ -1,6 +1,6 @@
 //! The machine: table, exceptions, window, timeout.
 //!
-//! Source: Linux 6.18, nf_conntrack_proto_tcp.c `tcp_new`, `nf_conntrack_tcp_packet`.
+//! Source: Linux 6.18, `nf_conntrack_proto_tcp.c` `tcp_new`, `nf_conntrack_tcp_packet`.
 
 use std::time::Duration;
 

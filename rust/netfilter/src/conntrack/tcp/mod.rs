@@ -1,6 +1,6 @@
 //! TCP: the exact machine of one connection, as a function of its state and a segment.
 //!
-//! Source: Linux 6.18, net/netfilter/nf_conntrack_proto_tcp.c; G. van Rooij, "Real stateful TCP packet filtering in IP
+//! Source: Linux 6.18, `net/netfilter/nf_conntrack_proto_tcp.c`; G. van Rooij, "Real stateful TCP packet filtering in IP
 //! Filter", 2001 (the window check). Every rule was checked against recordings of that kernel.
 
 mod machine;

@@ -16,7 +16,7 @@ pub(super) enum Reset {
 }
 
 impl TcpFlow {
-    /// Source: Linux 6.18, nf_conntrack_proto_tcp.c `nf_conntrack_tcp_packet`, case `TCP_CONNTRACK_CLOSE`; RFC 5961, 3.2.
+    /// Source: Linux 6.18, `nf_conntrack_proto_tcp.c` `nf_conntrack_tcp_packet`, case `TCP_CONNTRACK_CLOSE`; RFC 5961, 3.2.
     pub(super) fn judge_reset(&self, segment: &Segment, context: Context, settings: &Settings) -> Reset {
         if self.state.is_closing() {
             return Reset::Close { checked: false };

@@ -1,6 +1,6 @@
 //! Whether a segment lies in the window, and what it says about both ends.
 //!
-//! Source: Linux 6.18, nf_conntrack_proto_tcp.c `tcp_init_sender`, `tcp_in_window`.
+//! Source: Linux 6.18, `nf_conntrack_proto_tcp.c` `tcp_init_sender`, `tcp_in_window`.
 
 use super::super::connection::Direction;
 use super::super::settings::Settings;
@@ -142,8 +142,11 @@ impl TcpFlow {
 
     fn learn(&mut self, segment: &Segment, numbers: Numbers) {
         let Numbers { ack, sack, end, .. } = numbers;
-        let [mine, peer] = [segment.direction.index(), segment.direction.flip().index()];
-        let [me, peer] = self.sides.get_disjoint_mut([mine, peer]).expect("a connection has two ends");
+        let [original, reply] = &mut self.sides;
+        let (me, peer) = match segment.direction {
+            Direction::Original => (original, reply),
+            Direction::Reply => (reply, original),
+        };
         // The window of a SYN is never scaled.
         let window = if segment.has_syn() { segment.window } else { segment.window << me.scale };
         me.max_window = me.max_window.max(window.wrapping_add(sack.wrapping_sub(ack)));
