@@ -27,7 +27,6 @@ pub(super) fn jhash2(words: [u32; 4], initial: u32) -> u32 {
 
 /// A hash scaled to a number below `span`.
 /// Source: `reciprocal_scale`.
-#[expect(clippy::cast_possible_truncation, reason = "the high half of a product with a u32 is a u32")]
 pub(super) fn scale(hash: u32, span: u32) -> u32 {
     ((u64::from(hash) * u64::from(span)) >> 32) as u32
 }

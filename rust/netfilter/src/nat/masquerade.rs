@@ -11,7 +11,7 @@ use crate::conntrack::{Connection, Conntrack, Direction, EntryId};
 /// Translates the source into `addr`, the address that the egress device `ifindex` has for the next hop.
 ///
 /// A source of `0.0.0.0` (a DHCP client's) is left alone.
-/// Source: Linux 6.18, nf_nat_masquerade.c `nf_nat_masquerade_ipv4`.
+/// Source: Linux 6.18, `nf_nat_masquerade.c` `nf_nat_masquerade_ipv4`.
 pub fn masquerade(
     table: &mut Conntrack,
     connection: &mut Connection,
@@ -32,7 +32,7 @@ impl Connection {
     /// Whether a packet may leave by the device: one of a masqueraded connection's original direction must leave by the
     /// device whose address it has.
     ///
-    /// Source: Linux 6.18, nf_nat_core.c `nf_nat_oif_changed`.
+    /// Source: Linux 6.18, `nf_nat_core.c` `nf_nat_oif_changed`.
     pub fn may_leave_by(&self, direction: Direction, ifindex: u32) -> bool {
         direction == Direction::Reply || self.masquerade.is_none_or(|device| device == ifindex)
     }

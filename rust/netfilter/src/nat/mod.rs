@@ -3,7 +3,7 @@
 //! Only the first packet of a connection consults rules. [`setup`] then changes its reply tuple; every later packet is
 //! rewritten from the two tuples alone ([`translate`]), whatever the rules say by then.
 //!
-//! Source: Linux 6.18, net/netfilter/nf_nat_core.c, nf_nat_proto.c, nf_nat_masquerade.c.
+//! Source: Linux 6.18, `net/netfilter/nf_nat_core.c`, `nf_nat_proto.c`, `nf_nat_masquerade.c`.
 
 mod jhash;
 mod masquerade;

@@ -46,7 +46,7 @@ fn key(tuple: &Tuple, manip: Manip) -> Option<Key> {
 
 /// A tuple like `tuple` with a port that is free, or with the last one tried.
 ///
-/// Source: Linux 6.18, nf_nat_core.c `nf_nat_l4proto_unique_tuple`.
+/// Source: Linux 6.18, `nf_nat_core.c` `nf_nat_l4proto_unique_tuple`.
 pub(super) fn search(
     table: &mut Conntrack,
     connection: &Connection,

@@ -11,7 +11,7 @@ use crate::conntrack::{Connection, Conntrack, Direction, Status};
 
 /// The tuple that the packets of `connection` shall leave with, in place of `current`.
 ///
-/// Source: Linux 6.18, nf_nat_core.c `get_unique_tuple`.
+/// Source: Linux 6.18, `nf_nat_core.c` `get_unique_tuple`.
 pub(super) fn unique_tuple(
     table: &mut Conntrack,
     connection: &Connection,

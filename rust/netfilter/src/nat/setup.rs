@@ -18,7 +18,7 @@ pub fn is_done(connection: &Connection, manip: Manip) -> bool {
 /// [`masquerade`](super::masquerade). If no port is free the last one tried is taken: the clash is found at confirm, and
 /// the packet dropped there.
 ///
-/// Source: Linux 6.18, nf_nat_core.c `nf_nat_setup_info`.
+/// Source: Linux 6.18, `nf_nat_core.c` `nf_nat_setup_info`.
 pub fn setup(
     table: &mut Conntrack,
     connection: &mut Connection,
@@ -50,7 +50,7 @@ pub fn setup(
 /// Decides an end that no rule translates. The address stays; a source port (or an ICMP id) is still changed where it
 /// would make two connections share a tuple.
 ///
-/// Source: Linux 6.18, nf_nat_core.c `nf_nat_alloc_null_binding`.
+/// Source: Linux 6.18, `nf_nat_core.c` `nf_nat_alloc_null_binding`.
 pub fn null_binding(
     table: &mut Conntrack,
     connection: &mut Connection,

@@ -19,7 +19,7 @@ pub enum Untranslatable {
 /// `direction` is the packet's; an ICMP error about the connection has the direction that an answer to the quoted packet
 /// would have, and its quoted packet is rewritten too.
 ///
-/// Source: Linux 6.18, nf_nat_core.c `nf_nat_packet`.
+/// Source: Linux 6.18, `nf_nat_core.c` `nf_nat_packet`.
 pub fn translate(
     connection: &Connection,
     direction: Direction,
