@@ -132,6 +132,7 @@ CODES: dict[str, type[KdpError]] = {
     "packet-malformed": PacketError,
     "device-unknown": UsageError,
     "topology-invalid": ValidationError,
+    "path-loop": ValidationError,
     "time-goes-back": UsageError,
     "option-invalid": UsageError,
     "question-invalid": UsageError,
@@ -139,7 +140,7 @@ CODES: dict[str, type[KdpError]] = {
     "flows-range": UsageError,
     "flows-shape": UsageError,
     "flows-ipv6-not-modelled": UnsupportedError,
-    "case-unsupported": UnsupportedError,
+    "case-not-modelled": UnsupportedError,
     "no-objects": UsageError,
     "argument-invalid": UsageError,
 }
