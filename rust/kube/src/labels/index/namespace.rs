@@ -63,10 +63,10 @@ impl Namespace {
             key.values.push(pair.value);
         }
         list.pods.push(pod);
-        let mut crowded = SmallVec::new();
+        let mut crowded: SmallVec<[SelectorId; 2]> = SmallVec::new();
         if !list.selectors.is_empty() && list.pods.len() >= list.crowded_at.max(CROWD_MIN) {
             list.crowded_at = list.pods.len() * CROWDING;
-            crowded = list.selectors.clone();
+            crowded.clone_from(&list.selectors);
         }
         (place(list.pods.len() - 1), crowded)
     }

@@ -1,0 +1,129 @@
+//! An API server for cases: a store that counts generations, gives uids, and takes along what a Service owned.
+
+use std::sync::Arc;
+
+use serde_json::{Value, json};
+
+use crate::endpoints::{Controller, Op, Settings, Synced, Write};
+use crate::object::{EndpointSlice, Kind, KindName, Object, ObjectKey};
+use crate::store::{Cursor, Store};
+
+/// The objects, and the controllers that watch them.
+pub(super) struct World {
+    store: Store,
+    seen: Cursor,
+    uids: u64,
+    pub(super) controller: Controller,
+    /// Names that went with their owner.
+    pub(super) collected: Vec<String>,
+}
+
+/// What the controllers did.
+#[derive(Default)]
+pub(super) struct Done {
+    pub(super) writes: Vec<(Op, ObjectKey)>,
+    pub(super) events: Vec<String>,
+    pub(super) sync_errors: usize,
+}
+
+impl World {
+    /// Controllers that start among these objects.
+    pub(super) fn new(settings: Settings, objects: Vec<Kind>) -> World {
+        let mut store = Store::new();
+        let mut uids = 0;
+        for object in objects {
+            put(&mut store, &mut uids, object);
+        }
+        let controller = Controller::rebuild(settings, &store);
+        World { seen: store.cursor(), store, uids, controller, collected: Vec::new() }
+    }
+
+    /// An object is made or changed by somebody.
+    pub(super) fn put(&mut self, object: Kind) {
+        put(&mut self.store, &mut self.uids, object);
+        self.watch();
+    }
+
+    /// An object is deleted by somebody; slices that it owned go with it.
+    pub(super) fn delete(&mut self, key: &ObjectKey) {
+        let Some(gone) = self.store.delete(key) else { return };
+        let uid = gone.meta().uid.clone();
+        let is_owned = |object: &&Arc<Object>| object.meta().owner_references.iter().any(|o| o.uid == uid);
+        let slices = self.store.list(&KindName::EndpointSlice, Some(&key.namespace));
+        let owned: Vec<ObjectKey> = slices.filter(is_owned).map(|object| object.key()).collect();
+        for slice in owned.iter().filter(|_| !uid.is_empty()) {
+            self.store.delete(slice);
+            self.collected.push(slice.name.to_string());
+        }
+        self.watch();
+    }
+
+    /// The controllers see what has changed.
+    fn watch(&mut self) {
+        let changes = self.store.changes_since(self.seen).expect("the log is kept whole");
+        for change in changes {
+            self.controller.apply(change);
+        }
+        self.seen = self.store.cursor();
+        self.store.trim(self.seen);
+    }
+
+    /// Syncs what is queued, once.
+    pub(super) fn sync(&mut self) -> Done {
+        let (store, uids) = (&mut self.store, &mut self.uids);
+        let synced = self.controller.drain(&mut |write| perform(store, uids, write));
+        self.watch();
+        let mut done = Done::default();
+        for Synced { writes, events, problems, .. } in synced {
+            done.writes.extend(writes);
+            done.events.extend(events.iter().map(ToString::to_string));
+            done.sync_errors += usize::from(!problems.is_empty());
+        }
+        done
+    }
+
+    /// Every object of a kind, as the API prints it.
+    pub(super) fn objects(&self, kind: &KindName) -> Vec<Value> {
+        self.store.list(kind, None).map(|object| object.to_value()).collect()
+    }
+}
+
+fn perform(store: &mut Store, uids: &mut u64, write: Write) -> Option<Arc<Object>> {
+    let key = write.object.key();
+    if write.op == Op::Delete {
+        store.delete(&key);
+        return None;
+    }
+    put(store, uids, write.object);
+    store.get(&key).cloned()
+}
+
+/// A slice starts at generation 1, and each change outside its metadata raises it.
+fn put(store: &mut Store, uids: &mut u64, mut object: Kind) {
+    let old = store.get(&object.key()).cloned();
+    if object.meta().uid.is_empty() {
+        *uids += 1;
+        let old = old.as_ref().map(|old| old.meta().uid.clone());
+        object.meta_mut().uid = old.unwrap_or_else(|| format!("made-{uids}"));
+    }
+    if let Kind::EndpointSlice(slice) = &mut object {
+        let old = old.as_ref().and_then(|old| old.get::<EndpointSlice>());
+        slice.meta.generation = old.map_or(1, |old| old.meta.generation + i64::from(differ(old, slice)));
+    }
+    store.put(Object::new(object));
+}
+
+fn differ(a: &EndpointSlice, b: &EndpointSlice) -> bool {
+    (&a.address_type, &a.endpoints, &a.ports) != (&b.address_type, &b.endpoints, &b.ports)
+}
+
+/// A write as results print it.
+pub(super) fn print_write((op, key): &(Op, ObjectKey)) -> Value {
+    json!({"op": op.as_str(), "kind": key.kind.as_str(), "namespace": key.namespace, "name": key.name})
+}
+
+/// An object of a case, as it is, without defaults.
+pub(super) fn object_of(value: &Value) -> Result<Kind, serde_json::Error> {
+    let text = |field: &str| value.get(field).and_then(Value::as_str).unwrap_or_default();
+    Kind::read(&KindName::of(text("apiVersion"), text("kind")), text("apiVersion"), value)
+}
