@@ -77,3 +77,18 @@ def test_netfilter_and_host_know_no_service(root: Path, crate: str) -> None:
         code = path.read_text().split("#[cfg(test)]")[0]
         code = re.sub(r"//.*", "", code)
         assert "KUBE-" not in code, f"{path.relative_to(root)} names a chain of kube-proxy"
+
+
+@pytest.mark.parametrize("crate", MAY_NAME)
+def test_a_crate_uses_what_it_names(root: Path, crate: str) -> None:
+    text = "".join(path.read_text() for path in sorted((root / "rust" / crate).rglob("*.rs")))
+    unused = {
+        name for name in dependencies(root, crate) if not re.search(rf"\b{name.replace('-', '_')}\b", text)
+    }
+    assert not unused, f"kdp-{crate} names what it does not use"
+
+
+def test_the_workspace_names_only_what_a_crate_uses(root: Path) -> None:
+    workspace = tomllib.loads((root / "Cargo.toml").read_text())["workspace"]
+    used = {name for crate in MAY_NAME for name in dependencies(root, crate)}
+    assert {name for name in workspace["dependencies"] if not name.startswith("kdp-")} <= used
