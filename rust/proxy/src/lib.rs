@@ -6,6 +6,8 @@
 mod config;
 pub mod conformance;
 mod error;
+#[cfg(test)]
+mod generate;
 mod iptables;
 mod names;
 mod node;

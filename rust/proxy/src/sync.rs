@@ -318,3 +318,6 @@ impl Totals {
         self.nat_own -= parts.nat_own;
     }
 }
+
+#[cfg(test)]
+mod tests;
