@@ -88,14 +88,20 @@ fn ready() -> Condition {
 }
 
 /// Gives bare nodes a network for Pods, an address, and readiness.
+///
+/// A node whose Pods have addresses already gets no network: those addresses say what it has. Nor does one for which
+/// the range is too small: its Pods lend from the whole.
 fn complete(objects: &mut [Object], options: &Options) -> Result<(), Error> {
     let mut networks = Free::networks(objects, options.pod_cidr);
     let mut addresses = Free::addresses(objects, options.node_cidr);
+    let lived_in = nodes_lived_in(objects);
     for object in objects {
         let key = object.key();
         let Some(node) = object.get_mut::<Node>().filter(|node| node.meta.uid.is_empty()) else { continue };
-        if node.pod_cidrs().next().is_none() {
-            let network = networks.next().ok_or_else(|| networks.full(&key, ".spec.podCIDR"))?;
+        if node.pod_cidrs().next().is_none()
+            && !lived_in.contains(&node.meta.name)
+            && let Some(network) = networks.next()
+        {
             node.spec.pod_cidr.clone_from(&network);
             node.spec.pod_cidrs = vec![network];
         }
@@ -108,6 +114,13 @@ fn complete(objects: &mut [Object], options: &Options) -> Result<(), Error> {
         }
     }
     Ok(())
+}
+
+/// The nodes with Pods that have addresses of their own.
+fn nodes_lived_in(objects: &[Object]) -> BTreeSet<String> {
+    let pods = objects.iter().filter_map(|object| object.get::<Pod>());
+    let addressed = pods.filter(|pod| !pod.spec.host_network && !pod.status.pod_ip.is_empty());
+    addressed.map(|pod| pod.spec.node_name.clone()).collect()
 }
 
 /// What is free of a range: the first comes first.

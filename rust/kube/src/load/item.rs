@@ -105,7 +105,7 @@ impl<'a, 'o> Items<'a, 'o> {
     fn read_object(&mut self, value: &str, named: &Named) -> Result<(), Error> {
         let original = compact(value).map_err(|fault| self.fault(value, fault))?;
         let name = KindName::of(&named.api_version, &named.kind);
-        let mut reader = serde_json::Deserializer::from_str(value);
+        let mut reader = serde_json::Deserializer::from_str(&original);
         match Kind::read(&name, &named.api_version, &mut reader) {
             Ok(kind) => self.objects.push(Object::read(kind, original.into())),
             Err(_) => return Err(self.wrong_type(value, &name, named)),
