@@ -137,8 +137,8 @@ pub enum ProtoState {
     Sctp(SctpFlow),
     /// UDP and UDP-Lite: from when on it is a stream.
     Udp {
-        /// Two seconds after its first packet.
-        stream_from: Time,
+        /// Two seconds after its first packet; `None` if that was not seen.
+        stream_from: Option<Time>,
     },
     /// ICMP and `ICMPv6` queries.
     Icmp,

@@ -43,7 +43,7 @@ pub struct Filter {
     pub state: Option<String>,
     /// `-u`: status bits that are all set.
     pub status: Status,
-    /// `-u UNREPLIED`.
+    /// No answer was seen.
     pub unreplied: bool,
 }
 

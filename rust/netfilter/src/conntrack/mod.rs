@@ -17,6 +17,7 @@ mod settings;
 mod table;
 mod taken;
 pub mod tcp;
+pub mod tool;
 mod track;
 
 pub use clash::Confirmed;
@@ -28,4 +29,4 @@ pub use table::{Conntrack, EntryId, EntryView, Stats};
 pub use track::{PacketState, Tracked};
 
 #[cfg(test)]
-pub(crate) mod tests;
+mod tests;

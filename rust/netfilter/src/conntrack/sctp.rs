@@ -137,6 +137,11 @@ enum Tag {
 }
 
 impl SctpFlow {
+    /// An association of which nothing is known but its state.
+    pub fn in_state(state: SctpState) -> SctpFlow {
+        SctpFlow { state, ..SctpFlow::default() }
+    }
+
     /// An association by its first packet; `None` if it cannot be one.
     /// Source: `sctp_new`; of packets out of the blue only some are followed (RFC 9260, 8.4).
     pub(super) fn open(packet: &Sctp, settings: &Settings) -> Option<(SctpFlow, Step)> {

@@ -190,9 +190,10 @@ impl Conntrack {
                 let (flow, step) = SctpFlow::open(headers.sctp.as_deref()?, settings)?;
                 (ProtoState::Sctp(flow), step)
             }
-            Proto::UDP | Proto::UDPLITE => {
-                (ProtoState::Udp { stream_from: now + STREAM_AFTER }, Step::accept(settings.udp_timeout))
-            }
+            Proto::UDP | Proto::UDPLITE => (
+                ProtoState::Udp { stream_from: Some(now + STREAM_AFTER) },
+                Step::accept(settings.udp_timeout),
+            ),
             Proto::ICMP | Proto::ICMPV6 => {
                 icmp::opens(headers).then_some(())?;
                 (ProtoState::Icmp, Step::accept(icmp::timeout(headers.proto, settings)))
@@ -225,7 +226,7 @@ impl Conntrack {
             ProtoState::Udp { stream_from } => {
                 // Source: Linux `nf_conntrack_udp_packet`: a stream is still in use two seconds after it began. An entry
                 // that lost a clash never becomes assured.
-                let stream = seen_reply && now > *stream_from;
+                let stream = seen_reply && stream_from.is_none_or(|from| now > from);
                 let timeout = if stream { settings.udp_timeout_stream } else { settings.udp_timeout };
                 Step { assured: stream && !status.has(Status::NAT_CLASH), ..Step::accept(timeout) }
             }

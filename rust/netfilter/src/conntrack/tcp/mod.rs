@@ -33,6 +33,13 @@ pub struct TcpFlow {
     repeats: u8,
 }
 
+impl TcpFlow {
+    /// A connection of which nothing is known but its state.
+    pub fn in_state(state: TcpState) -> TcpFlow {
+        TcpFlow { state, ..TcpFlow::default() }
+    }
+}
+
 /// One end of a connection: what it has sent and may send. All in sequence numbers, modulo 2^32.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Side {

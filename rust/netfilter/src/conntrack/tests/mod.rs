@@ -12,7 +12,7 @@ use kdp_sim::{Chance, Time};
 
 use super::*;
 
-pub(crate) fn cidr(text: &str) -> Cidr {
+fn cidr(text: &str) -> Cidr {
     Cidr::parse(text).unwrap()
 }
 
