@@ -7,7 +7,7 @@ const ENDPOINT: &str = "10.244.0.2";
 
 /// Any of 10.96.0.0/16 leads to the endpoint's port 8080.
 fn service(packet: &Headers) -> Option<NatRange> {
-    let virtual_address = crate::conntrack::tests::cidr("10.96.0.0/16").contains(packet.dst);
+    let virtual_address = kdp_packet::Cidr::parse("10.96.0.0/16").unwrap().contains(packet.dst);
     let port = (packet.proto != Proto::ICMP).then_some(8080);
     virtual_address.then(|| NatRange::to(ip(ENDPOINT), port))
 }
