@@ -89,6 +89,7 @@ class Judge:
         self._loopback = [a for d in topology["devs"] if d["name"] == "lo" for a in d["addrs"]]
         addresses = [a for device in topology["devs"] for a in device["addrs"]]
         self._families = ["ip", "ip6"] if any(":" in address for address in addresses) else ["ip"]
+        self._is_closed = False
         self._netns = NetworkNamespace()
         with self._netns.inside():
             self._tuns = {device["name"]: Tun(device["name"]) for device in self._devices}
@@ -200,7 +201,10 @@ class Judge:
         return outs, local, sorted(prefix for prefix, _ in logged if prefix != _SINK)
 
     def close(self) -> None:
-        """End the namespace with all that is in it."""
+        """End the namespace with all that is in it; once more does nothing."""
+        if self._is_closed:
+            return
+        self._is_closed = True
         closable: Sequence[Any] = (
             *self._tuns.values(),
             *self._raw.values(),

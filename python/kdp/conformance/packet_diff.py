@@ -6,7 +6,7 @@ byte for byte. A number that the input names was not drawn and stands for itself
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from typing import Any
 
 from kdp.conformance.masked import masked
@@ -86,16 +86,34 @@ def step_differences(expected: Step, got: Step, numbers: Numbers) -> list[str]:
 
 def conntrack_differences(expected: Sequence[Entry], got: Sequence[Entry], numbers: Numbers) -> list[str]:
     """What differs between two connection tracking tables, in any order."""
-    there, here = list(expected), list(got)
+    there, here = list(expected), _Entries(got)
     for learn in (False, True):  # what is known first: two entries may differ in nothing but a drawn port
-        for one in list(there):
-            match = next((other for other in here if _same_entry(one, other, numbers, learn=learn)), None)
-            if match is not None:
-                there.remove(one)
-                here.remove(match)
+        there = [one for one in there if not here.take(one, numbers, learn=learn)]
     return [f"entry only there: {_brief(one)}" for one in there] + [
-        f"entry only here: {_brief(one)}" for one in here
+        f"entry only here: {_brief(one)}" for one in here.left()
     ]
+
+
+class _Entries:
+    """Entries that wait for their like, by what must be equal as it stands."""
+
+    def __init__(self, entries: Sequence[Entry]) -> None:
+        self._waiting: dict[Hashable, list[Entry]] = {}
+        for entry in entries:
+            self._waiting.setdefault(_fixed(entry), []).append(entry)
+
+    def take(self, wanted: Entry, numbers: Numbers, *, learn: bool) -> bool:
+        """Take one that is the same as ``wanted`` out; whether there was one."""
+        waiting = self._waiting.get(_fixed(wanted), [])
+        for place, entry in enumerate(waiting):
+            if _same_entry(wanted, entry, numbers, learn=learn):
+                del waiting[place]
+                return True
+        return False
+
+    def left(self) -> list[Entry]:
+        """Those that nobody took."""
+        return [entry for waiting in self._waiting.values() for entry in waiting]
 
 
 def _same_packet(one: bytes, other: bytes, numbers: Numbers, *, own: bool) -> bool:
@@ -108,8 +126,6 @@ def _same_packet(one: bytes, other: bytes, numbers: Numbers, *, own: bool) -> bo
 
 
 def _same_entry(one: Entry, other: Entry, numbers: Numbers, *, learn: bool) -> bool:
-    if _fixed(one) != _fixed(other):
-        return False
     if abs((one["timeout"] or 0) - (other["timeout"] or 0)) > _TIMEOUT_TOLERANCE:
         return False
     return numbers.same(
@@ -123,14 +139,14 @@ def _same_entry(one: Entry, other: Entry, numbers: Numbers, *, learn: bool) -> b
     )
 
 
-def _fixed(entry: Entry) -> tuple[Any, ...]:
+def _fixed(entry: Entry) -> Hashable:
     """What of an entry must be equal as it stands."""
-    tuples = [
-        sorted((key, None if key in _NUMBERS else value) for key, value in entry[side].items())
+    tuples = tuple(
+        tuple(sorted((key, "" if key in _NUMBERS else value) for key, value in entry[side].items()))
         for side in ("orig", "reply")
-    ]
-    flags = sorted(set(entry["flags"]) - _BOOKKEEPING)
-    states = [entry.get(tracker, {}).get("state") for tracker in ("tcp", "sctp")]
+    )
+    flags = frozenset(entry["flags"]) - _BOOKKEEPING
+    states = tuple(entry.get(tracker, {}).get("state") for tracker in ("tcp", "sctp"))
     return (tuples, flags, states, entry.get("mark") or 0, entry.get("zone") or 0)
 
 
