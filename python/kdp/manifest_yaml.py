@@ -9,9 +9,7 @@ from typing import TypeGuard
 
 __all__ = ["to_yaml"]
 
-PLAIN = re.compile(
-    r"[A-Za-z_./<$~(^+;=\\][^\x00-\x1f\x7f-\x9f\u2028\u2029\ufeff]*|[0-9][A-Za-z0-9_./: +-]*|-[^\s-][^\x00-\x1f]*"
-)
+PLAIN = re.compile(r"([^\s\-?:,\[\]{}#&*!|>'\"%@`.]|-(?!\s|--|$)|\.(?!\.\.))([^\n]*\S)?")
 # What a YAML 1.1 reader would take for something else than text. Source: go-yaml v2, resolve.go.
 RESERVED = re.compile(
     r"(?i:~|null|true|false|yes|no|on|off|y|n|\.nan|[-+]?\.inf)"
@@ -64,7 +62,7 @@ def _item(value: object) -> Iterator[str]:
 
 def _literal(head: str, text: str) -> Iterator[str]:
     if ESCAPED.search(text) or text[0] in " \n" or any(line != line.rstrip() for line in text.split("\n")):
-        yield head + json.dumps(text, ensure_ascii=False)
+        yield head + _quoted(text)
         return
     body = text.rstrip("\n")
     newlines = len(text) - len(body)
@@ -87,8 +85,13 @@ def _scalar(value: object) -> str:
 
 def _text(text: str) -> str:
     if ESCAPED.search(text) or "\n" in text:
-        return json.dumps(text, ensure_ascii=False)
+        return _quoted(text)
     if not text or RESERVED.fullmatch(text):
         return f'"{text}"'
-    plain = PLAIN.fullmatch(text) and not re.search(r": |:$| #|\s$", text)
+    plain = PLAIN.fullmatch(text) and not re.search(r":\s|:$|\s#", text)
     return text if plain else "'" + text.replace("'", "''") + "'"
+
+
+def _quoted(text: str) -> str:
+    whole = json.dumps(text, ensure_ascii=False)
+    return ESCAPED.sub(lambda found: f"\\u{ord(found.group()):04x}", whole)

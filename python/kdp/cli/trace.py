@@ -71,7 +71,9 @@ def _ends(ends: tuple[str, ...], source: str | None) -> tuple[str, str]:
     wanted = 1 if source else 2
     if len(ends) != wanted:
         form = "TO" if source else "FROM TO"
-        raise click.UsageError(f"{len(ends)} arguments where {form} is wanted, as in: pod/web-1 checkout:80")
+        raise click.UsageError(
+            f"{len(ends)} argument{'' if len(ends) == 1 else 's'} where {form} is wanted, as in: pod/web-1 checkout:80"
+        )
     return (source, ends[0]) if source else (ends[0], ends[1])
 
 
