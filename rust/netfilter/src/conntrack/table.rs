@@ -1,6 +1,7 @@
 //! The table: entries by id, and by both tuples of each.
 
 use std::collections::VecDeque;
+use std::hash::{Hash, Hasher};
 use std::ops::Deref;
 use std::time::Duration;
 
@@ -45,7 +46,7 @@ pub struct Conntrack {
     /// Whole minutes at which a table that was too full is thinned out.
     pub(super) gc_at: Option<Time>,
     pub(super) buckets: Option<Buckets>,
-    keys: HashMap<Tuple, Node, foldhash::fast::FixedState>,
+    keys: HashMap<Key, Node, foldhash::fast::FixedState>,
     slots: Vec<Slot>,
     free: Vec<u32>,
     sequence: u64,
@@ -56,10 +57,20 @@ pub struct Conntrack {
     graves: VecDeque<(Time, u32)>,
 }
 
+/// A tuple that is hashed by its digest: one step instead of one for each field.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Node {
+struct Key(Tuple);
+
+impl Hash for Key {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        state.write_u64(self.0.digest());
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Node {
     slot: u32,
-    pub(super) direction: Direction,
+    direction: Direction,
 }
 
 #[derive(Clone, Debug)]
@@ -185,7 +196,7 @@ impl Conntrack {
 
     /// The entry that owns `tuple` at `now`, and in which direction.
     pub fn find(&self, tuple: &Tuple, now: Time) -> Option<(EntryView<'_>, Direction)> {
-        let node = *self.keys.get(tuple)?;
+        let node = *self.keys.get(&Key(*tuple))?;
         Some((self.get(self.id_of(node.slot), now)?, node.direction))
     }
 
@@ -282,11 +293,12 @@ impl Conntrack {
         });
         let id = self.id_of(slot);
         if !reply_only {
-            let taken = self.keys.insert(connection.original, Node { slot, direction: Direction::Original });
+            let taken =
+                self.keys.insert(Key(connection.original), Node { slot, direction: Direction::Original });
             assert!(taken.is_none(), "no two live connections share a tuple: {connection}");
         }
         if reply_only || connection.reply != connection.original {
-            let taken = self.keys.insert(connection.reply, Node { slot, direction: Direction::Reply });
+            let taken = self.keys.insert(Key(connection.reply), Node { slot, direction: Direction::Reply });
             assert!(taken.is_none(), "no two live connections share a tuple: {connection}");
         }
         if connection.status.has(Status::SRC_NAT) {
@@ -313,8 +325,9 @@ impl Conntrack {
             }
         };
         for tuple in [&entry.connection.original, &entry.connection.reply] {
-            if self.keys.get(tuple).is_some_and(|node| node.slot == id.slot) {
-                self.keys.remove(tuple);
+            let key = Key(*tuple);
+            if self.keys.get(&key).is_some_and(|node| node.slot == id.slot) {
+                self.keys.remove(&key);
             }
         }
         let source = Source::of(&entry.connection.original);
@@ -365,7 +378,7 @@ impl Conntrack {
     }
 
     pub(super) fn lookup(&self, tuple: &Tuple) -> Option<(EntryId, Direction)> {
-        self.keys.get(tuple).map(|node| (self.id_of(node.slot), node.direction))
+        self.keys.get(&Key(*tuple)).map(|node| (self.id_of(node.slot), node.direction))
     }
 
     pub(super) fn connection(&self, id: EntryId) -> &Connection {
