@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 import pytest
-from pytest_benchmark.fixture import BenchmarkFixture
-
 from kdp.cluster import Cluster, NodeRef
 from kdp.experiments.synthetic import CLIENTS, NODE, first_cluster_ip, services_cluster
 from kdp.flows import Flows
+
+if TYPE_CHECKING:
+    from pytest_benchmark.fixture import BenchmarkFixture
 
 SERVICES = 100
 
 
 @pytest.fixture
-def rows(measuring: bool) -> int:
+def rows(*, measuring: bool) -> int:
     return 1_000_000 if measuring else 1_000
 
 
@@ -42,16 +45,16 @@ def fresh_node() -> NodeRef:
     return node
 
 
-def test_first_packets(benchmark: BenchmarkFixture, flows: Flows, measuring: bool) -> None:
+def test_first_packets(benchmark: BenchmarkFixture, flows: Flows, *, measuring: bool) -> None:
     def setup() -> tuple[tuple[NodeRef], dict[str, object]]:
         return (fresh_node(),), {}
 
-    result = benchmark.pedantic(lambda node: node.send(flows), setup=setup, rounds=3 if measuring else 1)
+    result = benchmark.pedantic(lambda node: node.send(flows), setup=setup, rounds=3 if measuring else 1)  # type: ignore[no-untyped-call] # the plugin leaves it untyped
     assert result.count_by("verdict") == {"forwarded": len(flows)}
     benchmark.extra_info["packets"] = len(flows)
 
 
-def test_replies(benchmark: BenchmarkFixture, flows: Flows, measuring: bool) -> None:
+def test_replies(benchmark: BenchmarkFixture, flows: Flows, *, measuring: bool) -> None:
     def setup() -> tuple[tuple[NodeRef, Flows], dict[str, object]]:
         node = fresh_node()
         return (node, node.send(flows).replies()), {}
@@ -59,15 +62,15 @@ def test_replies(benchmark: BenchmarkFixture, flows: Flows, measuring: bool) -> 
     def send(node: NodeRef, replies: Flows) -> int:
         return len(node.send(replies))
 
-    assert benchmark.pedantic(send, setup=setup, rounds=3 if measuring else 1) == len(flows)
+    assert benchmark.pedantic(send, setup=setup, rounds=3 if measuring else 1) == len(flows)  # type: ignore[no-untyped-call] # the plugin leaves it untyped
     benchmark.extra_info["packets"] = len(flows)
 
 
-def test_steady(benchmark: BenchmarkFixture, flows: Flows, measuring: bool) -> None:
+def test_steady(benchmark: BenchmarkFixture, flows: Flows, *, measuring: bool) -> None:
     node = fresh_node()
     first = node.send(flows)
     node.send(first.replies())
     node.send(flows)
-    result = benchmark.pedantic(node.send, args=(flows,), rounds=5 if measuring else 1)
+    result = benchmark.pedantic(node.send, args=(flows,), rounds=5 if measuring else 1)  # type: ignore[no-untyped-call] # the plugin leaves it untyped
     assert (result.dst == first.dst).all()
     benchmark.extra_info["packets"] = len(flows)
