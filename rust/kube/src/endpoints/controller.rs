@@ -41,7 +41,8 @@ pub struct Synced {
     pub problems: Vec<Problem>,
 }
 
-/// The API as a controller writes to it: does the write, and returns the object as it is stored then.
+/// The API as a controller writes to it: does the write, and returns the object as it is stored then; `None` for a delete
+/// and for a write that is refused. [`perform`](super::perform) is one over a store.
 pub type Api<'a> = dyn FnMut(Write) -> Option<Arc<Object>> + 'a;
 
 /// The endpoint controllers, with what they have seen and what they have to do.
@@ -176,6 +177,9 @@ impl Controller {
         if let Some(side) = &mut self.slices {
             side.queue.append(&mut side.failed);
         }
+        if let Some(side) = &mut self.endpoints {
+            side.queue.append(&mut side.failed);
+        }
     }
 
     /// As if these controllers had run before: everything was synced, and the managed slices are their `own` writes.
@@ -188,7 +192,7 @@ impl Controller {
             side.forget_work();
         }
         if let Some(side) = &mut self.endpoints {
-            side.queue.clear();
+            side.forget_work();
         }
         if own {
             self.adopt_slices();

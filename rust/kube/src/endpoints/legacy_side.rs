@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use super::controller::{Api, Synced};
 use super::legacy::{LegacySettings, reconcile};
+use super::slices::Problem;
 use super::trigger::TriggerTimes;
 use super::view::View;
 use super::{Op, ServiceKey, Write, words};
@@ -14,6 +15,7 @@ use crate::object::{Endpoints, Object};
 
 pub(super) struct LegacySide {
     pub(super) queue: BTreeSet<ServiceKey>,
+    pub(super) failed: BTreeSet<ServiceKey>,
     settings: LegacySettings,
     objects: BTreeMap<ServiceKey, Arc<Object>>,
     trigger_times: TriggerTimes,
@@ -23,6 +25,7 @@ impl LegacySide {
     pub(super) fn new(settings: LegacySettings) -> LegacySide {
         LegacySide {
             queue: BTreeSet::new(),
+            failed: BTreeSet::new(),
             settings,
             objects: BTreeMap::new(),
             trigger_times: TriggerTimes::default(),
@@ -46,19 +49,24 @@ impl LegacySide {
         self.queue.extend(objects.map(|(key, _)| key.clone()));
     }
 
+    /// Forgets what it has to do.
+    pub(super) fn forget_work(&mut self) {
+        self.queue.clear();
+        self.failed.clear();
+    }
+
     pub(super) fn sync(&mut self, view: &View, key: ServiceKey, api: &mut Api<'_>) -> Synced {
-        let write = self.decide(view, &key);
-        let writes = write.map(|write| {
-            let done = (write.op, write.object.key());
-            api(write);
-            done
-        });
-        Synced {
-            service: key,
-            writes: writes.into_iter().collect(),
-            events: Vec::new(),
-            problems: Vec::new(),
+        let mut synced =
+            Synced { service: key, writes: Vec::new(), events: Vec::new(), problems: Vec::new() };
+        if let Some(write) = self.decide(view, &synced.service) {
+            let op = write.op;
+            synced.writes.push((op, write.object.key()));
+            if api(write).is_none() && op != Op::Delete {
+                synced.problems.push(Problem::Refused);
+                self.failed.insert(synced.service.clone());
+            }
         }
+        synced
     }
 
     fn decide(&mut self, view: &View, key: &ServiceKey) -> Option<Write> {

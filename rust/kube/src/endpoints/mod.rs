@@ -5,6 +5,7 @@
 //! do which Services need a sync, and syncs each once ([`Controller::drain`]); a sync looks at the Service's own
 //! Pods and slices alone.
 
+mod api;
 pub mod conformance;
 mod controller;
 pub mod legacy;
@@ -18,6 +19,7 @@ mod trigger;
 mod view;
 pub mod words;
 
+pub use api::perform;
 pub use controller::{Api, Controller, Settings, Synced};
 pub use timestamp::Timestamp;
 pub use trigger::TriggerTimes;
@@ -84,3 +86,6 @@ pub struct Write {
     /// The object as written; as last seen, for a delete.
     pub object: Kind,
 }
+
+#[cfg(test)]
+mod tests;

@@ -128,17 +128,20 @@ impl SliceSide {
     }
 
     pub(super) fn sync(&mut self, view: &View, key: ServiceKey, api: &mut Api<'_>) -> Synced {
-        let outcome = self.decide(view, &key);
-        let mut writes = Vec::new();
-        for write in outcome.writes {
+        let Outcome { writes, events, problems } = self.decide(view, &key);
+        let mut synced = Synced { service: key, writes: Vec::new(), events, problems };
+        for write in writes {
             let write = self.named(write);
-            writes.push((write.op, write.object.key()));
-            self.do_write(write, api);
+            synced.writes.push((write.op, write.object.key()));
+            if !self.write(write, api) {
+                synced.problems.push(Problem::Refused);
+                break;
+            }
         }
-        if !outcome.problems.is_empty() {
-            self.failed.insert(key.clone());
+        if !synced.problems.is_empty() {
+            self.failed.insert(synced.service.clone());
         }
-        Synced { service: key, writes, events: outcome.events, problems: outcome.problems }
+        synced
     }
 
     fn decide(&mut self, view: &View, key: &ServiceKey) -> Outcome {
@@ -185,15 +188,16 @@ impl SliceSide {
         write
     }
 
-    /// Remembers what was written: its own view changes only when the write comes back.
-    fn do_write(&mut self, write: Write, api: &mut Api<'_>) {
+    /// Remembers what was written: its own view changes only when the write comes back. Whether it was done.
+    fn write(&mut self, write: Write, api: &mut Api<'_>) -> bool {
         if let (Op::Delete, Kind::EndpointSlice(slice)) = (write.op, &write.object) {
             self.tracker.expect_deletion(slice);
+            api(write);
+            return true;
         }
         let stored = api(write);
-        if let Some(slice) = stored.as_deref().and_then(|object| object.get::<EndpointSlice>()) {
-            self.tracker.wrote(slice);
-        }
+        let stored = stored.as_deref().and_then(|object| object.get::<EndpointSlice>());
+        stored.inspect(|slice| self.tracker.wrote(slice)).is_some()
     }
 }
 

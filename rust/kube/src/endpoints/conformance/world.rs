@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use serde_json::{Value, json};
 
-use crate::endpoints::{Controller, Op, Settings, Synced, Write};
-use crate::object::{EndpointSlice, Kind, KindName, Object, ObjectKey};
+use crate::endpoints::{Controller, Op, Settings, Synced, Write, api};
+use crate::object::{Kind, KindName, Object, ObjectKey};
 use crate::store::{Cursor, Store};
 
 /// The objects, and the controllers that watch them.
@@ -88,33 +88,24 @@ impl World {
     }
 }
 
-fn perform(store: &mut Store, uids: &mut u64, write: Write) -> Option<Arc<Object>> {
-    let key = write.object.key();
-    if write.op == Op::Delete {
-        store.delete(&key);
-        return None;
-    }
-    put(store, uids, write.object);
-    store.get(&key).cloned()
-}
-
-/// A slice starts at generation 1, and each change outside its metadata raises it.
+/// With a uid, if it has none.
 fn put(store: &mut Store, uids: &mut u64, mut object: Kind) {
-    let old = store.get(&object.key()).cloned();
-    if object.meta().uid.is_empty() {
-        *uids += 1;
-        let old = old.as_ref().map(|old| old.meta().uid.clone());
-        object.meta_mut().uid = old.unwrap_or_else(|| format!("made-{uids}"));
-    }
-    if let Kind::EndpointSlice(slice) = &mut object {
-        let old = old.as_ref().and_then(|old| old.get::<EndpointSlice>());
-        slice.meta.generation = old.map_or(1, |old| old.meta.generation + i64::from(differ(old, slice)));
-    }
-    store.put(Object::new(object));
+    *uids += 1;
+    name_uid(store, *uids, &mut object);
+    api::put(store, object);
 }
 
-fn differ(a: &EndpointSlice, b: &EndpointSlice) -> bool {
-    (&a.address_type, &a.endpoints, &a.ports) != (&b.address_type, &b.endpoints, &b.ports)
+fn perform(store: &mut Store, uids: &mut u64, mut write: Write) -> Option<Arc<Object>> {
+    *uids += 1;
+    name_uid(store, *uids, &mut write.object);
+    api::perform(store, write)
+}
+
+fn name_uid(store: &Store, number: u64, object: &mut Kind) {
+    if object.meta().uid.is_empty() {
+        let old = store.get(&object.key()).map(|old| old.meta().uid.clone());
+        object.meta_mut().uid = old.unwrap_or_else(|| format!("made-{number}"));
+    }
 }
 
 /// A write as results print it.

@@ -98,6 +98,8 @@ pub enum Problem {
     },
     /// The controller does not yet see what it wrote itself.
     Stale,
+    /// The API refused a write: it was decided on an old view.
+    Refused,
 }
 
 /// How grave an event is.
@@ -138,6 +140,7 @@ impl fmt::Display for Problem {
         match self {
             Problem::NodeMissing { pod, node } => write!(f, "skipping Pod {pod}: Node {node:?} not found"),
             Problem::Stale => f.write_str("the controller's view of EndpointSlices is out of date"),
+            Problem::Refused => f.write_str("the API refused a write"),
         }
     }
 }
