@@ -4,6 +4,7 @@
 
 pub mod complete;
 pub mod defaults;
+pub mod dns;
 pub mod endpoints;
 mod error;
 pub mod labels;
