@@ -12,7 +12,8 @@ use kdp_kube::complete::{Options, prepare};
 use kdp_kube::load::{Source, load};
 
 fn main() {
-    assert!(!cfg!(debug_assertions), "measure a release build");
+    let debug = cfg!(debug_assertions);
+    assert!(!debug, "measure a release build");
     let mut arguments = std::env::args().skip(1);
     let form = arguments.next().unwrap_or_else(|| "json".to_owned());
     let services = arguments.next().and_then(|n| n.parse().ok()).unwrap_or(10_000);
@@ -32,12 +33,18 @@ fn run(bytes: &[u8], expected: usize) {
     let (store, notes) = prepare(loaded, &Options::default()).expect("the dump is good");
     report("default, validate, complete, store", start);
     println!("{} objects in the store", store.len());
-    notes.iter().for_each(|note| println!("{note}"));
+    for note in notes {
+        println!("{note}");
+    }
 }
 
 fn report(stage: &str, start: Instant) {
     let seconds = start.elapsed().as_secs_f64();
-    println!("{stage:36} {seconds:7.2} s  resident {:5} MB, at most {:5} MB", status("VmRSS"), status("VmHWM"));
+    println!(
+        "{stage:36} {seconds:7.2} s  resident {:5} MB, at most {:5} MB",
+        status("VmRSS"),
+        status("VmHWM")
+    );
 }
 
 /// A figure of this process in megabytes; 0 where there is no /proc.

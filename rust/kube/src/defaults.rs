@@ -152,11 +152,18 @@ mod tests {
 
     #[test]
     fn a_service_gets_what_the_api_server_gives() {
-        let value = filled(r#"{"apiVersion":"v1","kind":"Service","metadata":{"name":"web"},"spec":{"selector":{},"ports":[{"port":80}]}}"#);
+        let value = filled(
+            r#"{"apiVersion":"v1","kind":"Service","metadata":{"name":"web"},"spec":{"selector":{},"ports":[{"port":80}]}}"#,
+        );
         assert_eq!(value["metadata"]["namespace"], "default");
         let spec = &value["spec"];
         assert_eq!(spec["ports"].to_string(), r#"[{"port":80,"protocol":"TCP","targetPort":80}]"#);
-        for (field, expected) in [("type", "ClusterIP"), ("sessionAffinity", "None"), ("internalTrafficPolicy", "Cluster"), ("ipFamilyPolicy", "SingleStack")] {
+        for (field, expected) in [
+            ("type", "ClusterIP"),
+            ("sessionAffinity", "None"),
+            ("internalTrafficPolicy", "Cluster"),
+            ("ipFamilyPolicy", "SingleStack"),
+        ] {
             assert_eq!(spec[field], expected, "{field}");
         }
         assert_eq!(spec["ipFamilies"].to_string(), r#"["IPv4"]"#);
@@ -165,18 +172,24 @@ mod tests {
 
     #[test]
     fn addresses_and_their_lists_are_kept_in_step() {
-        let value = filled(r#"{"apiVersion":"v1","kind":"Service","metadata":{"name":"web"},"spec":{"type":"NodePort","clusterIP":"fd00::1"}}"#);
+        let value = filled(
+            r#"{"apiVersion":"v1","kind":"Service","metadata":{"name":"web"},"spec":{"type":"NodePort","clusterIP":"fd00::1"}}"#,
+        );
         assert_eq!(value["spec"]["clusterIPs"][0], "fd00::1");
         assert_eq!(value["spec"]["ipFamilies"][0], "IPv6");
         assert_eq!(value["spec"]["externalTrafficPolicy"], "Cluster");
-        let value = filled(r#"{"apiVersion":"v1","kind":"Pod","metadata":{"name":"p"},"spec":{"containers":[{"name":"c","ports":[{"containerPort":80}]}]},"status":{"podIP":"10.0.0.1"}}"#);
+        let value = filled(
+            r#"{"apiVersion":"v1","kind":"Pod","metadata":{"name":"p"},"spec":{"containers":[{"name":"c","ports":[{"containerPort":80}]}]},"status":{"podIP":"10.0.0.1"}}"#,
+        );
         assert_eq!(value["status"]["podIPs"][0]["ip"], "10.0.0.1");
         assert_eq!(value["spec"]["containers"][0]["ports"][0]["protocol"], "TCP");
     }
 
     #[test]
     fn an_object_of_the_cluster_gets_no_namespace() {
-        let value = filled(r#"{"apiVersion":"v1","kind":"Node","metadata":{"name":"n"},"spec":{"podCIDR":"10.244.0.0/24"}}"#);
+        let value = filled(
+            r#"{"apiVersion":"v1","kind":"Node","metadata":{"name":"n"},"spec":{"podCIDR":"10.244.0.0/24"}}"#,
+        );
         assert!(value["metadata"].get("namespace").is_none());
         assert_eq!(value["spec"]["podCIDRs"][0], "10.244.0.0/24");
     }

@@ -100,7 +100,7 @@ pub enum Error {
     #[error("{object} {field}: is required")]
     FieldMissing {
         /// The object.
-        object: ObjectKey,
+        object: Box<ObjectKey>,
         /// The field's path.
         field: String,
     },
@@ -118,7 +118,7 @@ pub enum Error {
     #[error("{object} {field}: name {found:?} {allowed}")]
     InvalidName {
         /// The object.
-        object: ObjectKey,
+        object: Box<ObjectKey>,
         /// The field's path.
         field: String,
         /// The name.
@@ -130,7 +130,7 @@ pub enum Error {
     #[error("{object} {field}: {found:?} is not one of {allowed}")]
     ValueNotAllowed {
         /// The object.
-        object: ObjectKey,
+        object: Box<ObjectKey>,
         /// The field's path.
         field: String,
         /// The value.
@@ -142,7 +142,7 @@ pub enum Error {
     #[error("{object} {field}: label {found:?}: {reason}")]
     InvalidLabel {
         /// The object.
-        object: ObjectKey,
+        object: Box<ObjectKey>,
         /// The field's path.
         field: String,
         /// The key or value.
@@ -154,7 +154,7 @@ pub enum Error {
     #[error("{object} {field}: selector: {reason}")]
     InvalidSelector {
         /// The object.
-        object: ObjectKey,
+        object: Box<ObjectKey>,
         /// The field's path.
         field: String,
         /// Why not.
@@ -164,7 +164,7 @@ pub enum Error {
     #[error("{object} {field}: {found:?} is not {allowed}")]
     InvalidAddress {
         /// The object.
-        object: ObjectKey,
+        object: Box<ObjectKey>,
         /// The field's path.
         field: String,
         /// The text.
@@ -176,7 +176,7 @@ pub enum Error {
     #[error("{object} {field}: {what} is already that of .spec.ports[{first}]")]
     DuplicateServicePort {
         /// The Service.
-        object: ObjectKey,
+        object: Box<ObjectKey>,
         /// The second port's path.
         field: String,
         /// What is the same: `port 80/TCP`, `name "web"`.
@@ -188,37 +188,37 @@ pub enum Error {
     #[error("{object} {field}: cluster IP {found} is already that of {other}")]
     DuplicateClusterIp {
         /// The second Service.
-        object: ObjectKey,
+        object: Box<ObjectKey>,
         /// The field's path.
         field: String,
         /// The address.
         found: String,
         /// The first Service.
-        other: ObjectKey,
+        other: Box<ObjectKey>,
     },
     /// A node port that two Service ports have.
     #[error("{object} {field}: node port {found} is already that of {other}")]
     DuplicateNodePort {
         /// The second Service.
-        object: ObjectKey,
+        object: Box<ObjectKey>,
         /// The field's path.
         field: String,
         /// Port and protocol.
         found: String,
         /// The first Service.
-        other: ObjectKey,
+        other: Box<ObjectKey>,
     },
     /// Two objects of one name.
     #[error("{object} is there twice")]
     DuplicateObject {
         /// The object.
-        object: ObjectKey,
+        object: Box<ObjectKey>,
     },
     /// A Pod whose address is needed and that has none.
     #[error("{object} .status.podIP: has no address (phase {phase:?}); nothing can be sent from or to it")]
     PodWithoutAddress {
         /// The Pod.
-        object: ObjectKey,
+        object: Box<ObjectKey>,
         /// Its phase.
         phase: String,
     },
@@ -226,7 +226,7 @@ pub enum Error {
     #[error("{object} {field}: {range} has nothing free")]
     RangeFull {
         /// The object that needs one.
-        object: ObjectKey,
+        object: Box<ObjectKey>,
         /// The field's path.
         field: String,
         /// The range.
@@ -236,7 +236,7 @@ pub enum Error {
     #[error("{wanted} does not exist{}", Nearest(nearest))]
     NoSuchObject {
         /// What was asked for.
-        wanted: ObjectKey,
+        wanted: Box<ObjectKey>,
         /// The nearest names there are.
         nearest: Vec<String>,
     },

@@ -49,7 +49,14 @@ mod tests {
 
     #[test]
     fn edits_are_counted() {
-        for (from, to, edits) in [("", "", 0), ("a", "", 1), ("mysql", "mysq", 1), ("mysql", "mysqk", 1), ("ab", "ba", 1), ("kitten", "sitting", 3)] {
+        for (from, to, edits) in [
+            ("", "", 0),
+            ("a", "", 1),
+            ("mysql", "mysq", 1),
+            ("mysql", "mysqk", 1),
+            ("ab", "ba", 1),
+            ("kitten", "sitting", 3),
+        ] {
             assert_eq!(distance(from, to), edits, "{from} {to}");
         }
     }

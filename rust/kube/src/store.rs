@@ -85,7 +85,8 @@ impl Store {
 
     fn create(&mut self, key: ObjectKey, object: Arc<Object>) -> Option<Arc<Object>> {
         self.created += 1;
-        let group = self.groups.entry(key.kind.clone()).or_default().entry(key.namespace.clone()).or_default();
+        let group =
+            self.groups.entry(key.kind.clone()).or_default().entry(key.namespace.clone()).or_default();
         group.insert(self.created);
         self.names.insert(key, self.created);
         self.objects.insert(self.created, object)
@@ -128,7 +129,7 @@ impl Store {
             let elsewhere = self.list(&key.kind, None).filter(|object| *object.meta().name == *key.name);
             found = elsewhere.take(3).map(|object| object.key().to_string()).collect();
         }
-        Error::NoSuchObject { wanted: key.clone(), nearest: found }
+        Error::NoSuchObject { wanted: Box::new(key.clone()), nearest: found }
     }
 
     /// The objects of a kind, in one namespace or in all, in order of their creation.
@@ -147,7 +148,10 @@ impl Store {
     }
 
     /// The typed objects of a kind, in one namespace or in all, in order of their creation.
-    pub fn all<'s, T: Typed + 's>(&'s self, namespace: Option<&str>) -> impl Iterator<Item = &'s T> + use<'s, T> {
+    pub fn all<'s, T: Typed + 's>(
+        &'s self,
+        namespace: Option<&str>,
+    ) -> impl Iterator<Item = &'s T> + use<'s, T> {
         self.list(&T::KIND, namespace).map(|object| object.get::<T>().expect("a list holds one kind"))
     }
 
@@ -236,7 +240,8 @@ mod tests {
         let cursor = store.cursor();
         store.put(pod("a", "x"));
         store.delete(&pod("a", "x").key());
-        let seen: Vec<_> = store.changes_since(cursor).unwrap().map(|c| (c.before.is_some(), c.after.is_some())).collect();
+        let seen: Vec<_> =
+            store.changes_since(cursor).unwrap().map(|c| (c.before.is_some(), c.after.is_some())).collect();
         assert_eq!(seen, [(true, true), (true, false)]);
         assert_eq!(store.changes_since(store.cursor()).unwrap().count(), 0);
         store.trim(Cursor::after(2));

@@ -87,9 +87,14 @@ struct Made(Vec<(&'static str, &'static str, usize)>);
 impl Made {
     /// Counts one more of a thing, named in the singular and the plural.
     fn count(&mut self, one: &'static str, many: &'static str) {
+        self.add(one, many, 1);
+    }
+
+    fn add(&mut self, one: &'static str, many: &'static str, more: usize) {
         match self.0.iter_mut().find(|(name, ..)| *name == one) {
-            Some((.., count)) => *count += 1,
-            None => self.0.push((one, many, 1)),
+            Some((.., count)) => *count += more,
+            None if more == 0 => {}
+            None => self.0.push((one, many, more)),
         }
     }
 

@@ -9,7 +9,7 @@ const ALPHABET: &[u8; 27] = b"bcdfghjklmnpqrstvwxz2456789";
 /// The value of `pod-template-hash`: a 32-bit digest in decimal, each digit turned into a letter of the alphabet.
 /// Source: Kubernetes `ComputeHash` and `SafeEncodeString`; the text digested here is the template's JSON, not Go's dump of it.
 pub(super) fn template_hash(template: &str) -> String {
-    let decimal = (digest(template) as u32).to_string();
+    let decimal = (digest(template) & 0xffff_ffff).to_string();
     decimal.bytes().map(|digit| char::from(ALPHABET[usize::from(digit) % ALPHABET.len()])).collect()
 }
 

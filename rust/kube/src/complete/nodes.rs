@@ -17,7 +17,7 @@ const PODS_PER_NODE: usize = 110;
 pub(super) fn make(objects: &mut Vec<Object>, options: &Options, made: &mut Made) -> Result<(), Error> {
     if !objects.iter().any(|object| object.get::<Node>().is_some()) {
         let nodes = missing_nodes(objects);
-        nodes.iter().for_each(|_| made.count("node", "nodes"));
+        made.add("node", "nodes", nodes.len());
         objects.extend(nodes);
     }
     complete(objects, options)
@@ -74,7 +74,7 @@ fn internal(address: String) -> NodeAddress {
 
 fn ready_node(name: &str) -> Object {
     let mut node = Node::default();
-    node.meta.name = name.to_owned();
+    name.clone_into(&mut node.meta.name);
     node.meta.labels.insert("kubernetes.io/hostname".to_owned(), name.to_owned());
     node.status.addresses.push(NodeAddress { type_: "Hostname".to_owned(), address: name.to_owned() });
     node.status.conditions.push(ready());
@@ -166,6 +166,10 @@ impl Free {
     }
 
     fn full(&self, object: &crate::object::ObjectKey, field: &str) -> Error {
-        Error::RangeFull { object: object.clone(), field: field.to_owned(), range: self.range.to_string() }
+        Error::RangeFull {
+            object: Box::new(object.clone()),
+            field: field.to_owned(),
+            range: self.range.to_string(),
+        }
     }
 }

@@ -8,7 +8,9 @@ use kdp_packet::{Cidr, parse_ip_lenient};
 
 use super::{Made, Options};
 use crate::error::Error;
-use crate::object::{Condition, ContainerRunning, ContainerState, ContainerStatus, Node, Object, ObjectKey, Pod, PodIp};
+use crate::object::{
+    Condition, ContainerRunning, ContainerState, ContainerStatus, Node, Object, ObjectKey, Pod, PodIp,
+};
 
 /// Whether a Pod comes from a manifest, not from a cluster: nobody has said how it is.
 fn is_bare(pod: &Pod) -> bool {
@@ -36,7 +38,8 @@ fn load_of_nodes(objects: &[Object]) -> BTreeSet<(usize, String)> {
     for pod in objects.iter().filter_map(|object| object.get::<Pod>()).filter(|pod| !pod.is_terminal()) {
         *pods.entry(&pod.spec.node_name).or_default() += 1;
     }
-    let nodes = objects.iter().filter_map(|object| object.get::<Node>()).filter(|node| !node.spec.unschedulable);
+    let nodes =
+        objects.iter().filter_map(|object| object.get::<Node>()).filter(|node| !node.spec.unschedulable);
     nodes.map(|node| (pods.get(&*node.meta.name).copied().unwrap_or(0), node.meta.name.clone())).collect()
 }
 
@@ -102,7 +105,7 @@ impl Addresses {
         let range = node.filter(|node| !node.networks.is_empty()).unwrap_or(&mut self.fallback);
         for (network, next) in &mut range.networks {
             let ip = free(*network, next, &mut self.taken).ok_or_else(|| Error::RangeFull {
-                object: key.clone(),
+                object: Box::new(key.clone()),
                 field: ".status.podIP".to_owned(),
                 range: network.to_string(),
             })?;
@@ -141,7 +144,7 @@ fn free(
 fn run(pod: &mut Pod, node_address: Option<&str>) {
     "Running".clone_into(&mut pod.status.phase);
     if pod.status.host_ip.is_empty() {
-        pod.status.host_ip = node_address.unwrap_or_default().to_owned();
+        node_address.unwrap_or_default().clone_into(&mut pod.status.host_ip);
     }
     for type_ in ["PodScheduled", "Initialized", "ContainersReady", "Ready"] {
         if !pod.status.conditions.iter().any(|condition| condition.type_ == type_) {

@@ -50,7 +50,8 @@ struct Free {
 
 impl Free {
     fn of(objects: &[Object], options: &Options) -> Free {
-        let specs = || objects.iter().filter_map(|object| object.get::<Service>()).map(|service| &service.spec);
+        let specs =
+            || objects.iter().filter_map(|object| object.get::<Service>()).map(|service| &service.spec);
         let ports = specs().flat_map(|spec| &spec.ports).filter_map(|port| port.node_port);
         let health = specs().filter_map(|spec| spec.health_check_node_port);
         Free {
@@ -115,5 +116,5 @@ impl Free {
 }
 
 fn full(object: &ObjectKey, field: &str, range: String) -> Error {
-    Error::RangeFull { object: object.clone(), field: field.to_owned(), range }
+    Error::RangeFull { object: Box::new(object.clone()), field: field.to_owned(), range }
 }

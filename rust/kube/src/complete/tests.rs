@@ -41,13 +41,23 @@ fn a_deployment_becomes_a_cluster() {
     ];
     assert_eq!(notes, expected);
     let pods: Vec<_> = store.all::<Pod>(Some("blog-system")).collect();
-    let where_they_are: Vec<_> = pods.iter().map(|p| (p.spec.node_name.as_str(), p.status.pod_ip.as_str())).collect();
-    assert_eq!(where_they_are, [("node-1", "10.244.1.2"), ("node-2", "10.244.2.2"), ("node-1", "10.244.1.3")]);
+    let where_they_are: Vec<_> =
+        pods.iter().map(|p| (p.spec.node_name.as_str(), p.status.pod_ip.as_str())).collect();
+    assert_eq!(
+        where_they_are,
+        [("node-1", "10.244.1.2"), ("node-2", "10.244.2.2"), ("node-1", "10.244.1.3")]
+    );
     assert!(pods.iter().all(|pod| pod.is_ready() && pod.status.phase == "Running"));
     let service = store.find::<Service>("blog-system", "mysql-service").unwrap();
-    assert_eq!((service.spec.cluster_ip.as_str(), service.spec.ports[0].node_port), ("10.96.0.10", Some(30_000)));
+    assert_eq!(
+        (service.spec.cluster_ip.as_str(), service.spec.ports[0].node_port),
+        ("10.96.0.10", Some(30_000))
+    );
     let node = store.find::<Node>("", "node-2").unwrap();
-    assert_eq!((node.spec.pod_cidr.as_str(), node.addresses("InternalIP").next()), ("10.244.2.0/24", Some("192.168.0.2")));
+    assert_eq!(
+        (node.spec.pod_cidr.as_str(), node.addresses("InternalIP").next()),
+        ("10.244.2.0/24", Some("192.168.0.2"))
+    );
 }
 
 #[test]
@@ -57,8 +67,15 @@ fn made_names_look_like_real_ones_and_owners_fit() {
     let hash = &set.meta.labels["pod-template-hash"];
     assert_eq!(set.meta.name, format!("mysql-{hash}"));
     for pod in store.all::<Pod>(None) {
-        assert!(pod.meta.name.starts_with(&format!("{}-", set.meta.name)) && pod.meta.name.len() == set.meta.name.len() + 6);
-        assert!(pod.meta.name.bytes().all(|b| b"-bcdfghjklmnpqrstvwxz2456789yql".contains(&b)), "{}", pod.meta.name);
+        assert!(
+            pod.meta.name.starts_with(&format!("{}-", set.meta.name))
+                && pod.meta.name.len() == set.meta.name.len() + 6
+        );
+        assert!(
+            pod.meta.name.bytes().all(|b| b"-bcdfghjklmnpqrstvwxz2456789yql".contains(&b)),
+            "{}",
+            pod.meta.name
+        );
         assert_eq!(pod.meta.controller().unwrap().uid, set.meta.uid);
         assert_eq!(&pod.meta.labels["pod-template-hash"], hash);
     }
@@ -81,7 +98,9 @@ fn what_was_made_loads_again_and_is_complete() {
 
 #[test]
 fn pods_that_are_there_keep_a_deployment_from_making_more() {
-    let yaml = format!("{MYSQL}---\napiVersion: v1\nkind: Pod\nmetadata: {{name: one, namespace: blog-system, labels: {{app: mysql}}}}\n");
+    let yaml = format!(
+        "{MYSQL}---\napiVersion: v1\nkind: Pod\nmetadata: {{name: one, namespace: blog-system, labels: {{app: mysql}}}}\n"
+    );
     let (store, _) = prepared(&yaml);
     assert_eq!(store.all::<Pod>(None).count(), 1);
     assert_eq!(store.all::<ReplicaSet>(None).count(), 0);
@@ -110,7 +129,9 @@ fn what_a_cluster_said_is_left_alone() {
 #[test]
 fn nodes_that_pods_name_are_made_with_the_networks_of_their_pods() {
     let pod = |name: &str, node: &str, ip: &str| {
-        format!("---\napiVersion: v1\nkind: Pod\nmetadata: {{name: {name}}}\nspec: {{nodeName: {node}}}\nstatus: {{phase: Running, hostIP: 172.16.0.{ip}, podIP: 10.0.{ip}.5}}\n")
+        format!(
+            "---\napiVersion: v1\nkind: Pod\nmetadata: {{name: {name}}}\nspec: {{nodeName: {node}}}\nstatus: {{phase: Running, hostIP: 172.16.0.{ip}, podIP: 10.0.{ip}.5}}\n"
+        )
     };
     let (store, notes) = prepared(&(pod("a", "n1", "1") + &pod("b", "n2", "2")));
     assert_eq!(notes, ["kdp made 2 nodes", "kdp made 1 namespace"]);
@@ -121,7 +142,9 @@ fn nodes_that_pods_name_are_made_with_the_networks_of_their_pods() {
 
 #[test]
 fn given_addresses_and_ports_are_honoured() {
-    let service = |name: &str, spec: &str| format!("---\napiVersion: v1\nkind: Service\nmetadata: {{name: {name}}}\nspec: {spec}\n");
+    let service = |name: &str, spec: &str| {
+        format!("---\napiVersion: v1\nkind: Service\nmetadata: {{name: {name}}}\nspec: {spec}\n")
+    };
     let yaml = service("a", "{type: NodePort, ports: [{port: 80}]}")
         + &service("b", "{type: NodePort, clusterIP: 10.96.0.10, ports: [{port: 80, nodePort: 30000}]}")
         + &service("c", "{clusterIP: None}")
@@ -134,7 +157,8 @@ fn given_addresses_and_ports_are_honoured() {
 
 #[test]
 fn every_fault_is_told_and_nothing_is_made() {
-    let bad = "apiVersion: v1\nkind: Service\nmetadata: {name: a}\nspec: {ports: [{port: 0}], clusterIP: x}\n";
+    let bad =
+        "apiVersion: v1\nkind: Service\nmetadata: {name: a}\nspec: {ports: [{port: 0}], clusterIP: x}\n";
     let loaded = load(&[Source { name: "-", bytes: bad.as_bytes() }]).unwrap();
     assert_eq!(prepare(loaded, &Options::default()).unwrap_err().len(), 2);
 }

@@ -23,8 +23,8 @@ pub(super) fn make_pods(objects: &mut Vec<Object>, made: &mut Made) {
     let deployments = objects.iter().filter_map(|object| object.get::<Deployment>());
     let sets: Vec<Object> = deployments.filter_map(|it| replica_set(it, &existing)).collect();
     let pods: Vec<Object> = objects.iter().chain(&sets).flat_map(|it| pods_of(it, &existing)).collect();
-    sets.iter().for_each(|_| made.count("ReplicaSet", "ReplicaSets"));
-    pods.iter().for_each(|_| made.count("Pod", "Pods"));
+    made.add("ReplicaSet", "ReplicaSets", sets.len());
+    made.add("Pod", "Pods", pods.len());
     objects.extend(sets);
     objects.extend(pods);
 }
@@ -62,7 +62,8 @@ impl<'o> Existing<'o> {
 
     /// Whether a workload owns something, or selects a Pod.
     fn has(&self, meta: &Meta, kind: &str, selector: Option<&LabelSelector>) -> bool {
-        self.owners.contains(&(&*meta.namespace, kind, &*meta.name)) || self.selects(&meta.namespace, selector)
+        self.owners.contains(&(&*meta.namespace, kind, &*meta.name))
+            || self.selects(&meta.namespace, selector)
     }
 
     fn selects(&self, namespace: &str, selector: Option<&LabelSelector>) -> bool {
@@ -83,8 +84,8 @@ fn replica_set(deployment: &Deployment, existing: &Existing<'_>) -> Option<Objec
     }
     let template = serde_json::to_string(&spec.template).expect("API structs are JSON");
     let hash = names::template_hash(&template);
-    let mut set = ReplicaSet::default();
-    set.meta = owned(meta, "Deployment", format!("{}-{hash}", meta.name));
+    let meta = owned(meta, "Deployment", format!("{}-{hash}", meta.name));
+    let mut set = ReplicaSet { meta, ..ReplicaSet::default() };
     set.meta.labels.clone_from(&spec.template.meta.labels);
     set.spec.replicas = spec.replicas;
     set.spec.template = spec.template.clone();
@@ -167,10 +168,5 @@ fn owned(owner: &Meta, kind: &str, name: String) -> Meta {
         controller: Some(true),
         block_owner_deletion: Some(true),
     };
-    Meta {
-        name,
-        namespace: owner.namespace.clone(),
-        owner_references: vec![reference],
-        ..Meta::default()
-    }
+    Meta { name, namespace: owner.namespace.clone(), owner_references: vec![reference], ..Meta::default() }
 }

@@ -150,9 +150,7 @@ impl<'a, 'o> Items<'a, 'o> {
     /// Where the value is: by its offset in JSON, by the way to it in YAML.
     fn place(&self, value: &str, offset: usize, further: &[Step]) -> Place {
         match &self.origin {
-            Origin::Json { text } => {
-                text::place(self.source, text, text::offset_of(text, value) + offset)
-            }
+            Origin::Json { text } => text::place(self.source, text, text::offset_of(text, value) + offset),
             Origin::Yaml { text, document } => {
                 let steps: Vec<Step> = self.steps.iter().chain(further).cloned().collect();
                 locate::in_yaml(self.source, text, *document, &steps)
@@ -177,7 +175,8 @@ fn track<'de, R: serde_json::de::Read<'de>>(
 ) -> Tracked {
     let mut track = serde_path_to_error::Track::new();
     let tracked = serde_path_to_error::Deserializer::new(reader, &mut track);
-    Kind::read(name, api_version, tracked).map_err(|error| serde_path_to_error::Error::new(track.path(), error))
+    Kind::read(name, api_version, tracked)
+        .map_err(|error| serde_path_to_error::Error::new(track.path(), error))
 }
 
 /// Kind, namespace and name as far as they can be read.

@@ -21,7 +21,9 @@ pub(super) fn read(name: &str, text: &str, objects: &mut Vec<Object>) -> Result<
 
 /// Whether the text is JSON documents throughout.
 pub(super) fn is_well_formed(text: &str) -> bool {
-    serde_json::Deserializer::from_str(text).into_iter::<serde::de::IgnoredAny>().all(|document| document.is_ok())
+    serde_json::Deserializer::from_str(text)
+        .into_iter::<serde::de::IgnoredAny>()
+        .all(|document| document.is_ok())
 }
 
 fn syntax(name: &str, text: &str, error: &serde_json::Error) -> Error {

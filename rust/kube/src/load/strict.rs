@@ -18,7 +18,8 @@ pub(super) enum Fault {
 /// The text without white space between tokens. Refuses duplicate keys, deep nesting, lone surrogates and numbers
 /// beyond 64-bit floats, so that the result can be read again by anything.
 pub(super) fn compact(text: &str) -> Result<String, Fault> {
-    let mut walk = Walk { text, out: String::with_capacity(text.len() / 2), open: Vec::new(), keys: Vec::new() };
+    let mut walk =
+        Walk { text, out: String::with_capacity(text.len() / 2), open: Vec::new(), keys: Vec::new() };
     walk.run()?;
     walk.out.shrink_to_fit();
     Ok(walk.out)

@@ -1,3 +1,5 @@
+use std::fmt::Write;
+
 use proptest::prelude::*;
 
 use super::*;
@@ -98,10 +100,11 @@ fn merge_keys_add_what_is_missing() {
 
 #[test]
 fn an_alias_bomb_is_refused() {
-    let mut text = "a0: &a0 [aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa]\n".to_owned();
+    let mut text =
+        "a0: &a0 [aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa]\n".to_owned();
     for i in 1..12 {
         let aliases = vec![format!("*a{}", i - 1); 10].join(", ");
-        text += &format!("a{i}: &a{i} [{aliases}]\n");
+        writeln!(text, "a{i}: &a{i} [{aliases}]").unwrap();
     }
     assert_eq!(code(&text), "yaml-alias-bomb");
 }
@@ -168,11 +171,15 @@ fn what_is_no_object_is_refused() {
 fn garbage_is_refused_at_once() {
     let zeros = vec![0; 1 << 20];
     assert_eq!(load(&[Source { name: "-", bytes: &zeros }]).unwrap_err().code(), "source-not-text");
-    assert_eq!(load(&[Source { name: "-", bytes: b"ok: 1\n\xff" }]).unwrap_err().to_string(), "-:2:1: not a text in UTF-8: byte 0xff");
+    assert_eq!(
+        load(&[Source { name: "-", bytes: b"ok: 1\n\xff" }]).unwrap_err().to_string(),
+        "-:2:1: not a text in UTF-8: byte 0xff"
+    );
     for open in ["[", "- ", "{a: ", "{\"a\":", "{\"apiVersion\":\"v1\",\"kind\":\"List\",\"items\":["] {
         assert!(load_text(&open.repeat(20_000)).is_err(), "{open}");
     }
-    let deep = format!("{{\"apiVersion\":\"v1\",\"kind\":\"X\",\"d\":{}{}}}", "[".repeat(5000), "]".repeat(5000));
+    let deep =
+        format!("{{\"apiVersion\":\"v1\",\"kind\":\"X\",\"d\":{}{}}}", "[".repeat(5000), "]".repeat(5000));
     assert_eq!(code(&deep), "nesting-too-deep");
     let lists = "{\"apiVersion\":\"v1\",\"kind\":\"List\",\"items\":[";
     assert_eq!(code(&format!("{}{}", lists.repeat(5000), "]}".repeat(5000))), "nesting-too-deep");
@@ -195,14 +202,16 @@ fn nothing_is_half_loaded() {
 fn pods() -> impl Strategy<Value = Pod> {
     let text = "[a-z0-9 :#'\"\\\\é\n~-]{0,12}";
     let labels = prop::collection::btree_map(text, text, 0..4);
-    (text, labels, any::<bool>(), prop::option::of(any::<u16>())).prop_map(|(name, labels, host_network, port)| {
-        let mut pod = Pod::default();
-        pod.meta.name = name;
-        pod.meta.labels = labels;
-        pod.spec.host_network = host_network;
-        pod.spec.containers = port.into_iter().map(container).collect();
-        pod
-    })
+    (text, labels, any::<bool>(), prop::option::of(any::<u16>())).prop_map(
+        |(name, labels, host_network, port)| {
+            let mut pod = Pod::default();
+            pod.meta.name = name;
+            pod.meta.labels = labels;
+            pod.spec.host_network = host_network;
+            pod.spec.containers = port.into_iter().map(container).collect();
+            pod
+        },
+    )
 }
 
 fn container(port: u16) -> crate::object::Container {
@@ -217,17 +226,17 @@ fn to_yaml(value: &serde_json::Value, indent: usize, out: &mut String) {
     match value {
         Value::Object(fields) if !fields.is_empty() => {
             for (key, value) in fields {
-                *out += &format!("\n{pad}{}:", serde_json::to_string(key).unwrap());
+                write!(out, "\n{pad}{}:", serde_json::to_string(key).unwrap()).unwrap();
                 to_yaml(value, indent + 2, out);
             }
         }
         Value::Array(items) if !items.is_empty() => {
             for item in items {
-                *out += &format!("\n{pad}-");
+                write!(out, "\n{pad}-").unwrap();
                 to_yaml(item, indent + 2, out);
             }
         }
-        flat => *out += &format!(" {flat}"),
+        flat => write!(out, " {flat}").unwrap(),
     }
 }
 

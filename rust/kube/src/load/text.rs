@@ -6,7 +6,7 @@ use crate::error::{Error, Place};
 /// The text of a source, without a byte-order mark.
 ///
 /// Refuses what is no UTF-8 and what holds a NUL, before anything larger is built from it.
-pub(super) fn check<'a>(source: Source<'a>) -> Result<&'a str, Error> {
+pub(super) fn check(source: Source<'_>) -> Result<&str, Error> {
     let at = |offset: usize, found: String| {
         let place = place_of_bytes(source.name, source.bytes, offset);
         Err(Error::NotText { place, found })
@@ -30,7 +30,8 @@ fn place_of_bytes(name: &str, bytes: &[u8], offset: usize) -> Place {
 
 /// The place of a byte offset in a text.
 pub(super) fn place(name: &str, text: &str, offset: usize) -> Place {
-    place_after(name, &text[..text.floor_char_boundary(offset)])
+    let boundary = (0..=offset.min(text.len())).rev().find(|at| text.is_char_boundary(*at));
+    place_after(name, &text[..boundary.unwrap_or(0)])
 }
 
 fn place_after(name: &str, before: &str) -> Place {

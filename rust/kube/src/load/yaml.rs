@@ -9,9 +9,9 @@ use granit_parser::{Event, Marker, Parser, ScalarStyle, ScanError, Tag};
 use hashbrown::{HashMap, HashSet};
 use serde_json::{Map, Value};
 
+use super::MAX_DEPTH;
 use super::item::{Items, Origin};
 use super::scalar::{Scalar, resolve, write_float, write_text};
-use super::MAX_DEPTH;
 use crate::error::{Error, Place};
 use crate::object::Object;
 
@@ -80,7 +80,14 @@ struct Mapping {
 impl<'a> Writer<'a> {
     fn new(name: &'a str, text: &str) -> Self {
         let allowed = ALIAS_BUDGET + text.len();
-        Writer { name, out: String::new(), open: Vec::new(), anchors: HashMap::default(), budget: allowed, allowed }
+        Writer {
+            name,
+            out: String::new(),
+            open: Vec::new(),
+            anchors: HashMap::default(),
+            budget: allowed,
+            allowed,
+        }
     }
 
     /// Makes ready for the next document: anchors do not live longer than theirs.
@@ -118,7 +125,8 @@ impl<'a> Writer<'a> {
         };
         if self.key_next() {
             if plain && text == "<<" && tagged.is_none() {
-                return self.begin_merge();
+                self.begin_merge();
+                return Ok(());
             }
             let key = key_text(text, &scalar).ok_or_else(|| self.error(at, "a null is no key"))?;
             if anchor != 0 {
@@ -172,13 +180,12 @@ impl<'a> Writer<'a> {
         Ok(())
     }
 
-    fn begin_merge(&mut self) -> Result<(), Error> {
+    fn begin_merge(&mut self) {
         let start = self.out.len();
         let open = self.open.last_mut().expect("a key is in a mapping");
         let mapping = open.mapping.as_mut().expect("a key is in a mapping");
         mapping.value_next = true;
         mapping.merge_start = Some(start);
-        Ok(())
     }
 
     /// The comma between the items of a sequence.
@@ -194,7 +201,9 @@ impl<'a> Writer<'a> {
     }
 
     fn after_value(&mut self, at: Marker) -> Result<(), Error> {
-        let Some(mapping) = self.open.last_mut().and_then(|open| open.mapping.as_mut()) else { return Ok(()) };
+        let Some(mapping) = self.open.last_mut().and_then(|open| open.mapping.as_mut()) else {
+            return Ok(());
+        };
         mapping.value_next = false;
         if let Some(start) = mapping.merge_start.take() {
             let merged = self.out.split_off(start);

@@ -20,7 +20,10 @@ fn null_absent_and_empty_are_one() {
 #[test]
 fn an_absent_selector_is_not_an_empty_one() {
     assert_eq!(service(r#"{"spec":{"selector":null}}"#).spec.selector, None);
-    assert_eq!(service(r#"{"spec":{"selector":{}}}"#).spec.selector, Some(Default::default()));
+    assert_eq!(
+        service(r#"{"spec":{"selector":{}}}"#).spec.selector,
+        Some(std::collections::BTreeMap::default())
+    );
 }
 
 #[test]

@@ -89,7 +89,7 @@ fn carry_over(value: &mut Value, then: &Value, now: &Value) {
     }
     match (value, then, now) {
         (Value::Object(value), Value::Object(then), Value::Object(now)) => {
-            carry_over_fields(value, then, now)
+            carry_over_fields(value, then, now);
         }
         (Value::Array(value), Value::Array(then), Value::Array(now)) if value.len() == then.len() => {
             value.truncate(now.len());

@@ -35,7 +35,9 @@ impl Check<'_> {
         if pod.status.pod_ips.is_empty() && !pod.status.pod_ip.is_empty() {
             self.address(".status.podIP", &pod.status.pod_ip);
         }
-        for (field, name) in [(".spec.hostname", &pod.spec.hostname), (".spec.subdomain", &pod.spec.subdomain)] {
+        for (field, name) in
+            [(".spec.hostname", &pod.spec.hostname), (".spec.subdomain", &pod.spec.subdomain)]
+        {
             if !name.is_empty() {
                 self.name(field, name, LABEL, is_label);
             }
@@ -89,7 +91,8 @@ impl Check<'_> {
 
     pub(super) fn endpoints(&mut self, endpoints: &Endpoints) {
         for (i, subset) in endpoints.subsets.iter().enumerate() {
-            let lists = [("addresses", &subset.addresses), ("notReadyAddresses", &subset.not_ready_addresses)];
+            let lists =
+                [("addresses", &subset.addresses), ("notReadyAddresses", &subset.not_ready_addresses)];
             for (list, addresses) in lists {
                 for (j, address) in addresses.iter().enumerate() {
                     self.address(&format!(".subsets[{i}].{list}[{j}].ip"), &address.ip);

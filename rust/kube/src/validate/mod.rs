@@ -57,8 +57,8 @@ struct Check<'k> {
 }
 
 impl Check<'_> {
-    fn fault(&mut self, make: impl FnOnce(ObjectKey) -> Error) {
-        self.faults.push(make(self.key.clone()));
+    fn fault(&mut self, make: impl FnOnce(Box<ObjectKey>) -> Error) {
+        self.faults.push(make(Box::new(self.key.clone())));
     }
 
     fn missing(&mut self, field: &str) {
@@ -82,7 +82,11 @@ impl Check<'_> {
 
     fn port(&mut self, field: &str, found: i64) {
         if !(1..=65535).contains(&found) {
-            self.faults.push(Error::PortOutOfRange { object: self.key.to_string(), field: field.to_owned(), found });
+            self.faults.push(Error::PortOutOfRange {
+                object: self.key.to_string(),
+                field: field.to_owned(),
+                found,
+            });
         }
     }
 
@@ -165,4 +169,3 @@ impl Check<'_> {
 
 /// The protocols of ports.
 const PROTOCOLS: &str = "TCP, UDP, SCTP";
-

@@ -27,7 +27,11 @@ fn a_good_service_has_no_faults() {
 
 #[test]
 fn ports_of_a_service_are_checked() {
-    one(&service("web", "{ports: [{port: 0}]}"), "port-out-of-range", "Service default/web .spec.ports[0].port: port 0 is outside 1..=65535");
+    one(
+        &service("web", "{ports: [{port: 0}]}"),
+        "port-out-of-range",
+        "Service default/web .spec.ports[0].port: port 0 is outside 1..=65535",
+    );
     one(
         &service("web", "{ports: [{name: a, port: 80}, {name: b, port: 80}]}"),
         "duplicate-service-port",
@@ -43,14 +47,26 @@ fn ports_of_a_service_are_checked() {
         "value-not-allowed",
         "Service default/web .spec.ports[0].protocol: \"tcp\" is not one of TCP, UDP, SCTP",
     );
-    one(&service("web", "{ports: [{name: a, port: 80}, {port: 81}]}"), "field-missing", "Service default/web .spec.ports[1].name: is required");
+    one(
+        &service("web", "{ports: [{name: a, port: 80}, {port: 81}]}"),
+        "field-missing",
+        "Service default/web .spec.ports[1].name: is required",
+    );
 }
 
 #[test]
 fn addresses_are_checked_and_not_shared() {
-    one(&service("web", "{clusterIP: 10.96.0.300}"), "invalid-address", "Service default/web .spec.clusterIP: \"10.96.0.300\" is not an IPv4 or IPv6 address");
+    one(
+        &service("web", "{clusterIP: 10.96.0.300}"),
+        "invalid-address",
+        "Service default/web .spec.clusterIP: \"10.96.0.300\" is not an IPv4 or IPv6 address",
+    );
     let two = service("a", "{clusterIP: 10.96.0.10}") + &service("b", "{clusterIP: 10.96.0.10}");
-    one(&two, "duplicate-cluster-ip", "Service default/b .spec.clusterIP: cluster IP 10.96.0.10 is already that of Service default/a");
+    one(
+        &two,
+        "duplicate-cluster-ip",
+        "Service default/b .spec.clusterIP: cluster IP 10.96.0.10 is already that of Service default/a",
+    );
     let headless = service("a", "{clusterIP: None}") + &service("b", "{clusterIP: None}");
     assert_eq!(faults(&headless), []);
 }
@@ -58,7 +74,11 @@ fn addresses_are_checked_and_not_shared() {
 #[test]
 fn node_ports_are_not_shared() {
     let spec = "{type: NodePort, ports: [{port: 80, nodePort: 30080}]}";
-    one(&(service("a", spec) + &service("b", spec)), "duplicate-node-port", "Service default/b .spec.ports[0].nodePort: node port 30080/TCP is already that of Service default/a");
+    one(
+        &(service("a", spec) + &service("b", spec)),
+        "duplicate-node-port",
+        "Service default/b .spec.ports[0].nodePort: node port 30080/TCP is already that of Service default/a",
+    );
 }
 
 #[test]
@@ -77,18 +97,38 @@ fn selectors_and_labels_are_checked() {
 
 #[test]
 fn names_are_checked() {
-    one("apiVersion: v1\nkind: Pod\nmetadata: {name: Web}\n", "invalid-name", &format!("Pod default/Web .metadata.name: name \"Web\" {SUBDOMAIN}"));
+    one(
+        "apiVersion: v1\nkind: Pod\nmetadata: {name: Web}\n",
+        "invalid-name",
+        &format!("Pod default/Web .metadata.name: name \"Web\" {SUBDOMAIN}"),
+    );
     one("apiVersion: v1\nkind: Pod\n", "field-missing", "Pod default/ .metadata.name: is required");
-    assert_eq!(faults("apiVersion: rbac.authorization.k8s.io/v1\nkind: ClusterRole\nmetadata: {name: 'system:node'}\n"), []);
-    assert!(is_label("a-1") && !is_label("-a") && !is_label(&"a".repeat(64)) && !is_label("A") && !is_label(""));
+    assert_eq!(
+        faults(
+            "apiVersion: rbac.authorization.k8s.io/v1\nkind: ClusterRole\nmetadata: {name: 'system:node'}\n"
+        ),
+        []
+    );
+    assert!(
+        is_label("a-1") && !is_label("-a") && !is_label(&"a".repeat(64)) && !is_label("A") && !is_label("")
+    );
     assert!(is_subdomain("a.b-c.1") && !is_subdomain("a..b") && !is_subdomain(".a"));
-    assert!(is_port_name("http-2") && !is_port_name("80") && !is_port_name("a--b") && !is_port_name("abcdefghijklmnop"));
+    assert!(
+        is_port_name("http-2")
+            && !is_port_name("80")
+            && !is_port_name("a--b")
+            && !is_port_name("abcdefghijklmnop")
+    );
 }
 
 #[test]
 fn slices_hold_addresses_of_their_type() {
     let slice = "apiVersion: discovery.k8s.io/v1\nkind: EndpointSlice\nmetadata: {name: s}\naddressType: IPv4\nendpoints: [{addresses: ['fd00::1']}]\nports: [{port: 80}]\n";
-    one(slice, "invalid-address", "EndpointSlice default/s .endpoints[0].addresses[0]: \"fd00::1\" is not an IPv4 address, as addressType says");
+    one(
+        slice,
+        "invalid-address",
+        "EndpointSlice default/s .endpoints[0].addresses[0]: \"fd00::1\" is not an IPv4 address, as addressType says",
+    );
 }
 
 #[test]

@@ -24,7 +24,7 @@ pub(super) fn check<'o>(objects: impl IntoIterator<Item = &'o Object>, faults: &
         if !key.name.is_empty()
             && let Some(object) = keys.replace(key)
         {
-            faults.push(Error::DuplicateObject { object });
+            faults.push(Error::DuplicateObject { object: Box::new(object) });
         }
     }
 }
@@ -41,10 +41,14 @@ impl<'o> Taken<'o> {
             let Some(address) = parse_ip_lenient(text) else { continue };
             if let Some(other) = self.addresses.get(&address).filter(|other| *other != key) {
                 faults.push(Error::DuplicateClusterIp {
-                    object: key.clone(),
-                    field: if i == 0 { ".spec.clusterIP".to_owned() } else { format!(".spec.clusterIPs[{i}]") },
+                    object: Box::new(key.clone()),
+                    field: if i == 0 {
+                        ".spec.clusterIP".to_owned()
+                    } else {
+                        format!(".spec.clusterIPs[{i}]")
+                    },
                     found: address.to_string(),
-                    other: other.clone(),
+                    other: Box::new(other.clone()),
                 });
             }
             self.addresses.entry(address).or_insert_with(|| key.clone());
@@ -57,10 +61,10 @@ impl<'o> Taken<'o> {
             let found = (number, port.protocol.as_str());
             match self.node_ports.get(&found) {
                 Some(other) => faults.push(Error::DuplicateNodePort {
-                    object: key.clone(),
+                    object: Box::new(key.clone()),
                     field: format!(".spec.ports[{i}].nodePort"),
                     found: format!("{}/{}", found.0, found.1),
-                    other: other.clone(),
+                    other: Box::new(other.clone()),
                 }),
                 None => _ = self.node_ports.insert(found, key.clone()),
             }

@@ -8,8 +8,7 @@ pub const LABEL: &str = "must be at most 63 of a-z, 0-9 and '-', beginning and e
 pub const SUBDOMAIN: &str =
     "must be at most 253 of a-z, 0-9, '-' and '.', each part beginning and ending with a letter or digit";
 /// What a port's name must be.
-pub const PORT_NAME: &str =
-    "must be at most 15 of a-z, 0-9 and single '-', with a letter, beginning and ending with a letter or digit";
+pub const PORT_NAME: &str = "must be at most 15 of a-z, 0-9 and single '-', with a letter, beginning and ending with a letter or digit";
 
 /// Whether a text is a label of a DNS name (RFC 1123).
 pub fn is_label(text: &str) -> bool {
@@ -32,8 +31,5 @@ pub fn is_subdomain(text: &str) -> bool {
 
 /// Whether a text is a port's name (RFC 6335).
 pub fn is_port_name(text: &str) -> bool {
-    is_label(text)
-        && text.len() <= 15
-        && !text.contains("--")
-        && text.bytes().any(|b| b.is_ascii_lowercase())
+    is_label(text) && text.len() <= 15 && !text.contains("--") && text.bytes().any(|b| b.is_ascii_lowercase())
 }
