@@ -18,7 +18,7 @@ mod view;
 
 pub use config::{Config, DetectLocal, LocalDetector, NodePortAddresses, NodePortMatch, Settings};
 pub use error::{CODES, Error, Result};
-pub use iptables::{Section, section};
+pub use iptables::{EndpointChains, Section, section};
 pub use names::{PortName, ServiceName, ServicePortName};
 pub use node::NodeFacts;
 pub use profile::{Copies, Profile, Watch};

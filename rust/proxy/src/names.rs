@@ -50,8 +50,8 @@ pub struct ServicePortName {
 }
 
 impl ServicePortName {
-    /// What chain names are hashed from: the text, then the protocol in lower case.
-    fn seed(&self) -> String {
+    /// What the names of its chains are hashed from: the text, then the protocol in lower case.
+    pub fn seed(&self) -> String {
         format!("{self}{}", self.port.protocol)
     }
 
@@ -64,8 +64,13 @@ impl ServicePortName {
     /// `KUBE-SEP-…` of an endpoint, given as `IP:port` (`[IPv6]:port`).
     /// Source: kube-proxy, iptables `servicePortEndpointChainName`.
     pub fn endpoint_chain(&self, endpoint: &str) -> Name {
-        Name::hashed("KUBE-SEP-", format!("{self}{}{endpoint}", self.port.protocol))
+        endpoint_chain(&self.seed(), endpoint)
     }
+}
+
+/// [`ServicePortName::endpoint_chain`], where the seed of the service port is at hand.
+pub(crate) fn endpoint_chain(seed: &str, endpoint: &str) -> Name {
+    Name::hashed("KUBE-SEP-", [seed, endpoint].concat())
 }
 
 impl fmt::Display for ServicePortName {

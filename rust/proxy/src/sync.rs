@@ -1,17 +1,20 @@
 //! One family's proxier on one node: what it wrote, and what it writes next.
 
+#[cfg(test)]
+mod tests;
+mod written;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
-use foldhash::fast::FixedState;
-use hashbrown::HashSet;
-use kdp_netfilter::{Name, Rule, Ruleset, Table, Transaction};
+use kdp_netfilter::{Name, Ruleset, Transaction};
 use kdp_packet::Family;
 use kdp_sim::Time;
 
+use self::written::{Shape, Totals, Written, widen};
 use crate::config::{Config, Settings};
-use crate::iptables::{self, Input, Scope, Section, Shared};
+use crate::iptables::{self, EndpointChains, Input, Scope, Section};
 use crate::names::{PortName, ServiceName, ServicePortName};
 use crate::node::NodeFacts;
 use crate::select::{Chooser, select};
@@ -50,20 +53,12 @@ pub struct Proxier {
     totals: Totals,
 }
 
-/// What was written of a service port.
-#[derive(Clone, Debug, Default)]
-struct Written {
-    shared: Vec<(Shared, Rule)>,
-    chains: Vec<Name>,
-    rules: usize,
-}
-
-/// Sums over [`Written`].
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-struct Totals {
-    filter: usize,
-    nat_shared: usize,
-    nat_own: usize,
+/// How a sync goes over the service ports.
+#[derive(Clone, Copy, Debug)]
+struct Pass {
+    large: bool,
+    /// Whether chains of endpoints that stand already are passed over.
+    partial: bool,
 }
 
 /// What a sync made.
@@ -164,20 +159,23 @@ impl Proxier {
 
     fn rewrite_all(&mut self, view: &FamilyView, large: bool) -> Vec<Section> {
         self.needs_full = false;
-        let before = std::mem::take(&mut self.written);
+        let mut before = std::mem::take(&mut self.written);
         self.totals = Totals::default();
         let mut sections = Vec::new();
         for (name, ports) in view.services() {
-            sections.extend(self.rewrite(view, name, ports, large));
+            let old = before.remove(name).unwrap_or_default();
+            sections.extend(self.rewrite(view, name, ports, &old, Pass { large, partial: false }));
+            self.retire(name, &old);
         }
         for (name, old) in before {
-            self.retire(&name, old);
+            self.retire(&name, &old);
         }
         sections
     }
 
     /// Rewrites the service ports of changed Services. Shared chains whose rules differ come into `scope`.
     fn rewrite_changed(&mut self, view: &FamilyView, large: bool, scope: &mut Scope) -> Vec<Section> {
+        let pass = Pass { large, partial: *scope != Scope::WHOLE };
         let none = ServicePorts::new();
         let mut sections = Vec::new();
         for name in view.changed_since(self.cursor) {
@@ -186,12 +184,11 @@ impl Proxier {
                 self.totals.remove(port);
             }
             let ports = view.service(name).map_or(&none, |ports| ports);
-            sections.extend(self.rewrite(view, name, ports, large));
-            let rules = |ports: &BTreeMap<PortName, Written>| {
-                ports.values().flat_map(|port| port.shared.iter().cloned()).collect::<Vec<_>>()
-            };
-            widen(scope, &rules(&old), &self.written.get(name).map(rules).unwrap_or_default());
-            self.retire(name, old);
+            sections.extend(self.rewrite(view, name, ports, &old, pass));
+            let new = self.written.get(name);
+            let ports = old.keys().chain(new.into_iter().flat_map(BTreeMap::keys));
+            ports.for_each(|port| widen(scope, old.get(port), new.and_then(|new| new.get(port))));
+            self.retire(name, &old);
         }
         sections
     }
@@ -202,14 +199,16 @@ impl Proxier {
         view: &FamilyView,
         name: &ServiceName,
         ports: &ServicePorts,
-        large: bool,
+        old: &BTreeMap<PortName, Written>,
+        pass: Pass,
     ) -> Vec<Section> {
         let mut sections = Vec::with_capacity(ports.len());
         let mut kept = BTreeMap::new();
         for (port, own) in ports {
-            let section = self.section(view, name, port, own, large);
-            let (shared, chains) = (section.shared.clone(), section.chains.clone());
-            let written = Written { shared, chains, rules: section.rules.len() };
+            let shape = Shape { large: pass.large, affinity: own.affinity_seconds.is_some() };
+            let standing = old.get(port).map(|old| old.endpoint_chains(shape, pass.partial));
+            let section = self.section(view, name, port, own, pass.large, standing.unwrap_or_default());
+            let written = Written::of(&section, shape);
             self.totals.add(&written);
             kept.insert(port.clone(), written);
             sections.push(section);
@@ -221,18 +220,17 @@ impl Proxier {
     }
 
     /// Chains of a Service that are no longer its own become stale; its present ones are not, if they were.
-    fn retire(&mut self, name: &ServiceName, old: BTreeMap<PortName, Written>) {
+    fn retire(&mut self, name: &ServiceName, old: &BTreeMap<PortName, Written>) {
         let present = self.written.get(name);
-        let present = || present.into_iter().flat_map(BTreeMap::values).flat_map(|port| &port.chains);
         if !self.stale.is_empty() {
-            for chain in present() {
+            for chain in present.into_iter().flat_map(BTreeMap::values).flat_map(Written::chains) {
                 self.stale.remove(chain.as_str());
             }
         }
-        let recipes: HashSet<_, FixedState> = present().filter_map(Name::recipe).collect();
-        let gone = old.into_values().flat_map(|port| port.chains);
-        let gone = gone.filter(|chain| chain.recipe().is_none_or(|recipe| !recipes.contains(&recipe)));
-        self.stale.extend(gone.map(|chain| (chain.as_str().into(), chain)));
+        for (port, old) in old {
+            let gone = old.gone(present.and_then(|present| present.get(port)));
+            self.stale.extend(gone.map(|chain| (chain.as_str().into(), chain.clone())));
+        }
     }
 
     /// Looks for chains of a proxier before this one.
@@ -241,7 +239,7 @@ impl Proxier {
         if found.is_empty() {
             return;
         }
-        let active = self.written.values().flat_map(BTreeMap::values).flat_map(|port| &port.chains);
+        let active = self.written.values().flat_map(BTreeMap::values).flat_map(Written::chains);
         let active: BTreeSet<&str> = active.map(Name::as_str).collect();
         let stale = found.into_iter().filter(|name| !active.contains(name.as_str()));
         self.stale.extend(stale.map(|name| (name.as_str().into(), name.clone())));
@@ -258,8 +256,8 @@ impl Proxier {
 
     fn count(&self, sections: &[Section], stale: usize) -> Counts {
         let fixed = iptables::FixedCounts::of(&self.settings);
-        let own: usize = sections.iter().map(|section| section.rules.len()).sum();
-        let opened: usize = sections.iter().map(|section| section.chains.len()).sum();
+        let own: usize = sections.iter().map(Section::rules_len).sum();
+        let opened: usize = sections.iter().map(Section::chains_len).sum();
         let filter_rules = fixed.filter_rules + self.totals.filter;
         let nat_rules_written = fixed.nat_rules + self.totals.nat_shared + own;
         // A header and a COMMIT for each table; a line to empty and one to delete each stale chain.
@@ -275,49 +273,13 @@ impl Proxier {
         port: &PortName,
         own: &ServicePort,
         large: bool,
+        standing: EndpointChains<'_>,
     ) -> Section {
         let key = ServicePortName { service: name.clone(), port: port.clone() };
         let settings = &self.settings;
         let chooser =
             Chooser { profile: &settings.profile, node: &settings.node_name, zone: self.zone.as_deref() };
         let selected = select(own, view.endpoints(name, port), chooser);
-        iptables::section(settings, &key, own, &selected, large)
+        iptables::section(settings, &key, own, &selected, large, standing)
     }
 }
-
-/// Takes the shared chains into `scope` whose rules of one Service differ.
-fn widen(scope: &mut Scope, old: &[(Shared, Rule)], new: &[(Shared, Rule)]) {
-    if old == new {
-        return;
-    }
-    for chain in Shared::ALL {
-        let of = |rules: &[(Shared, Rule)]| -> Vec<Rule> {
-            rules.iter().filter(|(own, _)| *own == chain).map(|(_, rule)| rule.clone()).collect()
-        };
-        scope.shared[chain as usize] |= of(old) != of(new);
-    }
-}
-
-impl Totals {
-    fn parts(port: &Written) -> Totals {
-        let filter = port.shared.iter().filter(|(chain, _)| chain.table() == Table::Filter).count();
-        Totals { filter, nat_shared: port.shared.len() - filter, nat_own: port.rules }
-    }
-
-    fn add(&mut self, port: &Written) {
-        let parts = Totals::parts(port);
-        self.filter += parts.filter;
-        self.nat_shared += parts.nat_shared;
-        self.nat_own += parts.nat_own;
-    }
-
-    fn remove(&mut self, port: &Written) {
-        let parts = Totals::parts(port);
-        self.filter -= parts.filter;
-        self.nat_shared -= parts.nat_shared;
-        self.nat_own -= parts.nat_own;
-    }
-}
-
-#[cfg(test)]
-mod tests;

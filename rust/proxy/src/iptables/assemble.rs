@@ -89,7 +89,7 @@ impl<'a, I: Iterator<Item = &'a (Shared, Rule)> + Clone> Input<'a, I> {
             append(transaction, Table::Filter, fixed::filter_last(self.settings));
         }
         self.open(transaction, Table::Nat);
-        let chains = self.sections.iter().flat_map(|section| &section.chains).chain(&self.stale);
+        let chains = self.sections.iter().flat_map(Section::opened).chain(&self.stale);
         transaction.ops.extend(chains.map(|chain| (Table::Nat, Op::Chain(chain.clone()))));
         if self.scope.fixed {
             append(transaction, Table::Nat, fixed::nat_first(self.settings));

@@ -42,7 +42,7 @@ impl Writer<'_> {
     }
 
     fn to_endpoint(&self, endpoint: &Endpoint) -> Draft {
-        if self.large { any() } else { any().comment(format!("{} -> {}", self.spn, endpoint.text)) }
+        if self.large { any() } else { any().comment([&*self.spn, " -> ", &*endpoint.text].concat()) }
     }
 
     pub(super) fn endpoint_chains(&mut self) {
@@ -53,7 +53,9 @@ impl Writer<'_> {
 
     fn endpoint_chain(&mut self, endpoint: &Endpoint) {
         let chain = self.sep(endpoint);
-        self.open(&chain);
+        if !self.open_endpoint(endpoint, &chain) {
+            return;
+        }
         let ip = endpoint.backend.ip;
         // An endpoint that reaches itself must see another source, or it would answer past the translation.
         let hairpin = heads(Some(Match::Src(Test::is(Cidr::host(ip)))), None, None);

@@ -15,4 +15,4 @@ mod section;
 pub(crate) use assemble::{Input, Scope, canaries_live, ensure, service_chains};
 pub(crate) use chains::Shared;
 pub(crate) use fixed::FixedCounts;
-pub use section::{Section, section};
+pub use section::{EndpointChains, Section, section};

@@ -16,14 +16,14 @@ pub(super) fn heads(local: Option<Match>, dst: Option<Cidr>, proto: Option<Proto
     let dst = dst.map(|dst| Match::Dst(Test::is(dst)));
     let (source, device) = if matches!(local, Some(Match::In(_))) { (None, local) } else { (local, None) };
     let proto = proto.map(|proto| Match::Proto(Test::is(proto)));
-    let mut matches = Vec::with_capacity(6);
+    let mut matches = Vec::with_capacity(4);
     matches.extend([source, dst, device, proto].into_iter().flatten());
     Draft(matches)
 }
 
 /// A rule for every packet.
 pub(super) fn any() -> Draft {
-    Draft(Vec::new())
+    Draft(Vec::with_capacity(2))
 }
 
 /// A rule for packets to one address and port.

@@ -7,7 +7,7 @@ use kdp_netfilter::{Name, Rule};
 
 use super::chains::Shared;
 use crate::config::Settings;
-use crate::names::ServicePortName;
+use crate::names::{ServicePortName, endpoint_chain};
 use crate::select::Selected;
 use crate::view::{Endpoint, ServicePort};
 
@@ -16,26 +16,49 @@ use crate::view::{Endpoint, ServicePort};
 pub struct Section {
     /// Rules in chains that it shares with others: always written.
     pub(crate) shared: Vec<(Shared, Rule)>,
-    /// Its own chains in table nat, in the order of their chain lines.
+    /// Its own chains but those of endpoints, in the order of their chain lines.
     pub(crate) chains: Vec<Name>,
-    /// Rules of its own chains, in kube-proxy's order: left out of a partial sync while it does not change.
+    /// Chains of all its endpoints, by endpoint.
+    pub(crate) endpoints: Vec<(Arc<str>, Name)>,
+    /// Chains of endpoints that are written: all but those that stand.
+    pub(crate) endpoints_opened: Vec<Name>,
+    /// Rules of its own chains that are written, in kube-proxy's order: left out of a partial sync while it does not change.
     pub(crate) rules: Vec<(Name, Rule)>,
 }
 
+/// What is known of chains of endpoints before a section is written.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct EndpointChains<'a> {
+    /// Their names, by endpoint: kept, so that none is hashed twice.
+    pub known: &'a [(Arc<str>, Name)],
+    /// Whether they hold already the rules that would be written: then they are passed over.
+    pub stand: bool,
+}
+
+impl EndpointChains<'_> {
+    fn find(&self, endpoint: &str) -> Option<&Name> {
+        let found = self.known.binary_search_by(|(own, _)| (**own).cmp(endpoint));
+        found.ok().map(|i| &self.known[i].1)
+    }
+}
+
+/// Rules in the chain of an endpoint: the hairpin's and the translation.
+const ENDPOINT_RULES: usize = 2;
+
 impl Section {
-    /// Its own chains in table nat.
-    pub fn chains(&self) -> &[Name] {
-        &self.chains
+    /// Chains that kube-proxy writes, standing ones too.
+    pub fn chains_len(&self) -> usize {
+        self.chains.len() + self.endpoints.len()
     }
 
-    /// Rules of its own chains.
-    pub fn rules(&self) -> &[(Name, Rule)] {
-        &self.rules
+    /// Rules that kube-proxy writes into them, standing ones too.
+    pub fn rules_len(&self) -> usize {
+        self.rules.len() + ENDPOINT_RULES * (self.endpoints.len() - self.endpoints_opened.len())
     }
 
-    /// Rules that it adds to shared chains: how many.
-    pub fn shared_len(&self) -> usize {
-        self.shared.len()
+    /// Chains that are written.
+    pub(crate) fn opened(&self) -> impl Iterator<Item = &Name> {
+        self.chains.iter().chain(&self.endpoints_opened)
     }
 }
 
@@ -49,8 +72,9 @@ pub fn section(
     port: &ServicePort,
     selected: &Selected<'_>,
     large: bool,
+    standing: EndpointChains<'_>,
 ) -> Section {
-    let mut writer = Writer::new(settings, key, port, selected, large);
+    let mut writer = Writer::new(settings, key, port, selected, large, standing);
     writer.cluster_ip();
     writer.external_ips();
     writer.load_balancer_ips();
@@ -67,31 +91,36 @@ pub fn section(
 /// What the steps of [`section`] share.
 pub(super) struct Writer<'a> {
     pub settings: &'a Settings,
-    pub key: &'a ServicePortName,
     pub port: &'a ServicePort,
     pub selected: &'a Selected<'a>,
     pub large: bool,
     /// The service port as comments spell it.
     pub spn: Arc<str>,
     pub section: Section,
+    seed: String,
     names: [OnceCell<Name>; 4],
-    /// Chains of the reachable endpoints, in their order.
-    pub endpoint_chains: Vec<Name>,
+    /// Chains of endpoints before.
+    standing: EndpointChains<'a>,
 }
 
 impl<'a> Writer<'a> {
     fn new(
         settings: &'a Settings,
-        key: &'a ServicePortName,
+        key: &ServicePortName,
         port: &'a ServicePort,
         selected: &'a Selected<'a>,
         large: bool,
+        standing: EndpointChains<'a>,
     ) -> Writer<'a> {
-        let spn = key.to_string().into();
-        let endpoint_chains =
-            selected.reachable.iter().map(|endpoint| key.endpoint_chain(&endpoint.text)).collect();
-        let (section, names) = (Section::default(), Default::default());
-        Writer { settings, key, port, selected, large, spn, section, names, endpoint_chains }
+        let seed = key.seed();
+        let spn = seed[..seed.len() - key.port.protocol.name().map_or(0, str::len)].into();
+        let chain = |endpoint: &&Endpoint| {
+            let known = standing.find(&endpoint.text).cloned();
+            (endpoint.text.clone(), known.unwrap_or_else(|| endpoint_chain(&seed, &endpoint.text)))
+        };
+        let endpoints = selected.reachable.iter().map(chain).collect();
+        let section = Section { endpoints, ..Section::default() };
+        Writer { settings, port, selected, large, spn, section, seed, names: Default::default(), standing }
     }
 
     /// Adds a rule to a shared chain.
@@ -110,7 +139,7 @@ impl<'a> Writer<'a> {
     }
 
     fn name(&self, slot: usize, prefix: &'static str) -> Name {
-        self.names[slot].get_or_init(|| self.key.chain(prefix)).clone()
+        self.names[slot].get_or_init(|| Name::hashed(prefix, self.seed.as_str())).clone()
     }
 
     pub(super) fn svc(&self) -> Name {
@@ -131,8 +160,17 @@ impl<'a> Writer<'a> {
 
     /// The chain of an endpoint that is used: one name for all that mention it, so that it is hashed once.
     pub(super) fn sep(&self, endpoint: &Endpoint) -> Name {
-        let found = self.selected.reachable.binary_search_by(|other| other.text.cmp(&endpoint.text));
-        self.endpoint_chains[found.expect("every chosen endpoint is reachable")].clone()
+        let found = self.section.endpoints.binary_search_by(|(own, _)| own.cmp(&endpoint.text));
+        self.section.endpoints[found.expect("every chosen endpoint is reachable")].1.clone()
+    }
+
+    /// Makes the chain of an endpoint; `false` if it stands already.
+    pub(super) fn open_endpoint(&mut self, endpoint: &Endpoint, chain: &Name) -> bool {
+        let stands = self.standing.stand && self.standing.find(&endpoint.text).is_some();
+        if !stands {
+            self.section.endpoints_opened.push(chain.clone());
+        }
+        !stands
     }
 
     /// The chain of cluster-IP traffic.
