@@ -74,16 +74,20 @@ class Node(Manifest):
         super().__init__(_head("v1", "Node", name, None, own))
         if pod_cidr is not None:
             self["spec"] = {"podCIDR": pod_cidr, "podCIDRs": [pod_cidr]}
-        status: dict[str, Any] = {"conditions": [{"type": "Ready", "status": "True" if ready else "False"}]}
+        status: dict[str, Any] = {}
+        if not ready:
+            status["conditions"] = [{"type": "Ready", "status": "False"}]
         if ip is not None:
             status["addresses"] = [{"type": "InternalIP", "address": check_ip("kdp.Node(ip=...)", ip)}]
-        self["status"] = status
+        if status:
+            self["status"] = status
 
 
 class Pod(Manifest):
     """A Pod: ``kdp.Pod("web-1", labels={"app": "web"}, ip="10.0.1.5", node="n1", ports=[8080])``.
 
-    Without ``ip`` or ``node`` the loader chooses them. ``ready=False`` gives a Pod that runs and is not ready.
+    Without ``ip`` or ``node`` the loader chooses them, and the Pod runs. ``ready=False`` gives one that runs and is not
+    ready. A ``phase`` says that the Pod is as it stands: then nothing is chosen for it.
     """
 
     def __init__(
@@ -96,22 +100,24 @@ class Pod(Manifest):
         node: str | None = None,
         ports: Sequence[PortLike] = (),
         ready: bool = True,
-        phase: str = "Running",
+        phase: str | None = None,
         image: str = "app",
     ) -> None:
         super().__init__(_head("v1", "Pod", name, namespace, labels))
         self["spec"] = _pod_spec("kdp.Pod(ports=...)", image, ports)
         if node is not None:
             self["spec"]["nodeName"] = check_name("kdp.Pod(node=...)", node)
-        check_choice("kdp.Pod(phase=...)", phase, ("Pending", "Running", "Succeeded", "Failed", "Unknown"))
-        status: dict[str, Any] = {
-            "phase": phase,
-            "conditions": [{"type": "Ready", "status": "True" if ready else "False"}],
-        }
+        status: dict[str, Any] = {}
+        if phase is not None:
+            phases = ("Pending", "Running", "Succeeded", "Failed", "Unknown")
+            status["phase"] = check_choice("kdp.Pod(phase=...)", phase, phases)
+        if phase is not None or not ready:
+            status["conditions"] = [{"type": "Ready", "status": "True" if ready else "False"}]
         if ip is not None:
             address = check_ip("kdp.Pod(ip=...)", ip)
             status |= {"podIP": address, "podIPs": [{"ip": address}]}
-        self["status"] = status
+        if status:
+            self["status"] = status
 
 
 class Service(Manifest):

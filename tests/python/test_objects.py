@@ -58,7 +58,8 @@ def test_a_deployment_selects_the_pods_of_its_template() -> None:
 
 
 def test_a_pod_without_address_leaves_it_to_the_loader() -> None:
-    assert "podIP" not in kdp.Pod("web-1")["status"]
+    assert "status" not in kdp.Pod("web-1")
+    assert kdp.Pod("web-1", ready=False)["status"] == {"conditions": [{"type": "Ready", "status": "False"}]}
     assert kdp.Pod("web-1", ip="fd00:0::5")["status"]["podIPs"] == [{"ip": "fd00::5"}]
 
 
