@@ -68,14 +68,25 @@ def test_a_crate_takes_versions_and_lints_from_the_workspace(root: Path, crate: 
             assert form.get("workspace") is True, f"kdp-{crate}: {name} has a version of its own"
 
 
+def code_without_tests(source: Path) -> dict[Path, str]:
+    """Read the code of a crate, without comments and without what is compiled for tests alone."""
+    for_tests = re.compile(r"#\[cfg\(test\)\]\s*(?:pub(?:\(\w+\))? )?mod (\w+);")
+    found = {}
+    for path in sorted(source.rglob("*.rs")):
+        parents = [path.with_name(name) for name in ("lib.rs", "mod.rs")] + [path.parent.with_suffix(".rs")]
+        declared = {
+            name for each in parents if each.is_file() for name in for_tests.findall(each.read_text())
+        }
+        if path.stem in declared or "tests" in path.parts:
+            continue
+        found[path] = re.sub(r"//.*", "", path.read_text().split("#[cfg(test)]\nmod tests {")[0])
+    return found
+
+
 @pytest.mark.parametrize("crate", ["netfilter", "host"])
 def test_netfilter_and_host_know_no_service(root: Path, crate: str) -> None:
     """Only proxy turns an endpoint into a rule, so below it no code reads meaning in a chain's name."""
-    for path in sorted((root / "rust" / crate / "src").rglob("*.rs")):
-        if path.stem == "tests" or "tests" in path.parts:
-            continue
-        code = path.read_text().split("#[cfg(test)]")[0]
-        code = re.sub(r"//.*", "", code)
+    for path, code in code_without_tests(root / "rust" / crate / "src").items():
         assert "KUBE-" not in code, f"{path.relative_to(root)} names a chain of kube-proxy"
 
 
