@@ -44,11 +44,12 @@ class PacketResult:
 class Host:
     """A router with devices, addresses, routes, rules and connection tracking, on a clock of its own.
 
-    ``topology``: ``devs`` (list of ``name`` and ``addrs``: ``10.0.0.1/24``), ``routes`` (list of ``to``, ``dev``,
-    perhaps ``via``), ``sysctls`` (names as in sysctl.conf). ``seed``: the same seed draws the same ports and endpoints.
+    ``topology``: ``devs`` (addresses with their prefix lengths, by device name), and where wanted ``routes`` (pairs of
+    network and device), ``default`` (the device of the default route), ``sysctl`` (values by name), ``lo_addrs``
+    (addresses on ``lo``). ``seed``: the same seed draws the same ports and endpoints.
     Rules that hold what is not modelled are refused with ``UnsupportedRuleError``, all or nothing.
 
-    >>> host = Host({"devs": [{"name": "eth0", "addrs": ["192.0.2.1/24"]}]})
+    >>> host = Host({"devs": {"eth0": ["192.0.2.1/24"]}})
     >>> host.receive("eth0", bytes.fromhex("45000014000000004000f6e7c0000209c0000201")).verdict
     'local'
     """

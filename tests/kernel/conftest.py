@@ -23,7 +23,7 @@ def _obstacle() -> str | None:
     if missing:
         return f"the kernel tests need {', '.join(missing)}: apt-get install iproute2 iptables nftables"
     try:
-        Judge({"devs": [{"name": "probe0", "addrs": ["192.0.2.1/24"]}], "routes": [], "sysctls": {}}).close()
+        Judge({"devs": {"probe0": ["192.0.2.1/24"]}}).close()
     except (OSError, RuntimeError) as error:
         return f"this machine gives no network namespace with a TUN device: {error}"
     return None

@@ -80,19 +80,18 @@ _QUIET_DEVICE_6 = {
 class Judge:
     """A box in a namespace of its own: the topology that ``kdp.Host`` takes, judged by the kernel.
 
-    ``topology``: ``devs`` (list of ``name``, ``addrs``), ``routes`` (list of ``to``, ``dev``, perhaps ``via``),
-    ``sysctls``.
+    ``topology``: ``devs`` (addresses with their prefix lengths, by device name), ``routes`` (pairs of network and
+    device), ``default``, ``sysctl``, ``lo_addrs``.
     """
 
     def __init__(self, topology: Mapping[str, Any]) -> None:
-        self._devices = [device for device in topology["devs"] if device["name"] != "lo"]
-        self._loopback = [a for d in topology["devs"] if d["name"] == "lo" for a in d["addrs"]]
-        addresses = [a for device in topology["devs"] for a in device["addrs"]]
+        self._devices: Mapping[str, Sequence[str]] = topology["devs"]
+        addresses = [*topology.get("lo_addrs", ()), *(a for own in self._devices.values() for a in own)]
         self._families = ["ip", "ip6"] if any(":" in address for address in addresses) else ["ip"]
         self._is_closed = False
         self._netns = NetworkNamespace()
         with self._netns.inside():
-            self._tuns = {device["name"]: Tun(device["name"]) for device in self._devices}
+            self._tuns = {name: Tun(name) for name in self._devices}
             self._table = ConntrackTable()
             self._logged = LoggedPackets(_GROUP)
             self._raw = {4: socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_RAW)}
@@ -115,7 +114,7 @@ class Judge:
             self._netns.sysctl(key, value)
         for key, value in _OPTIONAL_SYSCTLS.items():
             self._netns.sysctl(key, value, optional=True)
-        for key, value in topology.get("sysctls", {}).items():
+        for key, value in topology.get("sysctl", {}).items():
             self._netns.sysctl(key, value)
         states = "".join(
             f'  ct state {s.lower()} log prefix "{s}" group {_GROUP} queue-threshold 1\n' for s in _STATES
@@ -138,18 +137,15 @@ class Judge:
         def address(text: str, name: str) -> str:
             return f"addr add {text} dev {name}" + (" nodad" if ":" in text else "")
 
-        lines = [
-            "link set dev lo up",
-            *(address(text, "lo") for text in self._loopback if not _own_of_lo(text)),
-        ]
-        for device in self._devices:
-            name = device["name"]
-            lines.append(f"link set dev {name} txqueuelen 1000 mtu {device.get('mtu', 1500)} multicast off")
-            lines += [address(text, name) for text in device["addrs"]]
+        lines = ["link set dev lo up", *(address(text, "lo") for text in topology.get("lo_addrs", ()))]
+        for name, addresses in self._devices.items():
+            lines.append(f"link set dev {name} txqueuelen 1000 multicast off")
+            lines += [address(text, name) for text in addresses]
             lines.append(f"link set dev {name} up")
-        for route in topology.get("routes", ()):
-            via = f" via {route['via']} onlink" if route.get("via") else ""
-            lines.append(f"route replace {route['to']}{via} dev {route['dev']}")
+        lines += [f"route replace {to} dev {device}" for to, device in topology.get("routes", ())]
+        if topology.get("default"):
+            everywhere = {"ip": "0.0.0.0/0", "ip6": "::/0"}
+            lines += [f"route replace {everywhere[f]} dev {topology['default']}" for f in self._families]
         return lines
 
     def load_rules(self, text: str, *, tool: str = "iptables", flush: bool = True) -> None:
@@ -214,11 +210,6 @@ class Judge:
         )
         for thing in closable:
             thing.close()
-
-
-def _own_of_lo(address: str) -> bool:
-    """The kernel gives these to ``lo`` itself."""
-    return address in ("127.0.0.1/8", "::1/128")
 
 
 MakeJudge = Callable[[Mapping[str, Any]], Judge]

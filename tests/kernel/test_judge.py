@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from kdp.conformance import wire
 
 if TYPE_CHECKING:
     from tests.kernel.judge import MakeJudge
 
-BOX: dict[str, Any] = {
-    "devs": [{"name": "left0", "addrs": ["10.0.0.1/24"]}, {"name": "right0", "addrs": ["10.1.0.1/24"]}],
-    "routes": [],
-    "sysctls": {},
-}
+BOX = {"devs": {"left0": ["10.0.0.1/24"], "right0": ["10.1.0.1/24"]}}
 RULES = """*nat
 :PREROUTING ACCEPT [0:0]
 -A PREROUTING -d 10.96.0.1/32 -p tcp -m tcp --dport 80 -j DNAT --to-destination 10.1.0.2:8080
@@ -92,14 +88,7 @@ def test_two_boxes_know_nothing_of_each_other(judge: MakeJudge) -> None:
 
 
 def test_ipv6_is_judged_without_noise(judge: MakeJudge) -> None:
-    box = judge(
-        {
-            "devs": [
-                {"name": "left0", "addrs": ["fd00:a::1/64"]},
-                {"name": "right0", "addrs": ["fd00:b::1/64"]},
-            ]
-        }
-    )
+    box = judge({"devs": {"left0": ["fd00:a::1/64"], "right0": ["fd00:b::1/64"]}})
     seen = box.receive("left0", wire.udp("fd00:a::2", "fd00:b::2", 1000, 53))
     assert seen.outs == (("right0", wire.udp("fd00:a::2", "fd00:b::2", 1000, 53, ttl=63)),)
     (entry,) = box.conntrack()

@@ -9,7 +9,7 @@ from kdp.conformance.packet_spec import answer_to, build
 from kdp.errors import UnsupportedError
 from kdp.host import Host, PacketResult
 
-__all__ = ["run_packets", "topology_of"]
+__all__ = ["run_packets"]
 
 _SECOND = 1_000_000_000
 _BETWEEN_STEPS = 100_000  # ns: packets come one after the other, on a fast machine
@@ -27,21 +27,10 @@ def run_packets(case: Case, seed: int = 1) -> dict[str, Any]:
     """
     scenario = case["scenario"]
     _refuse_unmodelled(scenario)
-    run = _Run(Host(topology_of(case["topology"]), seed=seed))
+    run = _Run(Host(case["topology"], seed=seed))
     run.load(scenario["rules"])
     steps = [run.step(step) for step in scenario["steps"]]
     return {"steps": steps, "conntrack": run.host.conntrack(), "stats": {}}
-
-
-def topology_of(topology: Mapping[str, Any]) -> dict[str, Any]:
-    """A packet case's topology in the form that ``kdp.Host`` takes."""
-    devices = [{"name": name, "addrs": addresses} for name, addresses in topology["devs"].items()]
-    if topology.get("lo_addrs"):
-        devices.append({"name": "lo", "addrs": topology["lo_addrs"]})
-    routes = [{"to": to, "dev": device} for to, device in topology["routes"]]
-    if topology.get("default"):
-        routes.append({"to": "0.0.0.0/0", "dev": topology["default"]})
-    return {"devs": devices, "routes": routes, "sysctls": dict(topology["sysctl"])}
 
 
 def _refuse_unmodelled(scenario: Case) -> None:
