@@ -91,6 +91,26 @@ pub enum Error {
         /// The rule, as iptables-save prints it.
         rule: String,
     },
+    /// A number that no rule of the chain has.
+    #[error("table {table}, chain {chain}: there is no rule {found}; the chain has {rules} rule(s)")]
+    RuleNumber {
+        /// The table.
+        table: Table,
+        /// The chain.
+        chain: String,
+        /// The number, from 1.
+        found: usize,
+        /// How many rules the chain has.
+        rules: usize,
+    },
+    /// A chain that is to be made is there.
+    #[error("table {table}: chain {chain} is there already")]
+    ChainExists {
+        /// The table.
+        table: Table,
+        /// The chain.
+        chain: String,
+    },
     /// A base chain reaches a loop of jumps.
     #[error("table {table}: jumps form a loop through chain {chain}")]
     JumpLoop {
@@ -113,6 +133,22 @@ pub enum Error {
         /// The greatest depth.
         allowed: usize,
     },
+    /// A base chain reaches a rule whose target its hook does not have.
+    #[error(
+        "table {table}, chain {chain}: target {target} is reached from {found}; it is valid from {allowed} alone"
+    )]
+    TargetNotAtHook {
+        /// The table.
+        table: Table,
+        /// The chain.
+        chain: String,
+        /// The target.
+        target: &'static str,
+        /// The hook that reaches it.
+        found: &'static str,
+        /// The hooks that have it.
+        allowed: String,
+    },
     /// A target that its table does not have.
     #[error("table {table}, chain {chain}: target {target} is valid only in table {allowed}")]
     TargetNotInTable {
@@ -134,6 +170,14 @@ pub enum Error {
         found: &'static str,
         /// The family of the rule set.
         allowed: &'static str,
+    },
+    /// What the rule set says of a line.
+    #[error("{place}: {error}")]
+    AtLine {
+        /// File and line.
+        place: Place,
+        /// What it says.
+        error: Box<Error>,
     },
     /// Text that is not of the form that iptables-restore reads.
     #[error("{place}: {problem}")]
@@ -201,6 +245,7 @@ pub const CODES: &[&str] = &[
     "rule-syntax",
     "rule-target-not-modelled",
     "ruleset-base-chain",
+    "ruleset-chain-exists",
     "ruleset-chain-in-use",
     "ruleset-chain-name",
     "ruleset-chain-not-empty",
@@ -209,7 +254,9 @@ pub const CODES: &[&str] = &[
     "ruleset-jump-to-base-chain",
     "ruleset-no-policy",
     "ruleset-no-such-rule",
+    "ruleset-rule-number",
     "ruleset-table-not-modelled",
+    "ruleset-target-not-at-hook",
     "ruleset-target-not-in-table",
     "ruleset-too-deep",
     "ruleset-unknown-chain",
@@ -231,6 +278,10 @@ impl Error {
             Error::TooDeep { .. } => "ruleset-too-deep",
             Error::TargetNotInTable { .. } => "ruleset-target-not-in-table",
             Error::Family { .. } => "ruleset-family",
+            Error::RuleNumber { .. } => "ruleset-rule-number",
+            Error::ChainExists { .. } => "ruleset-chain-exists",
+            Error::TargetNotAtHook { .. } => "ruleset-target-not-at-hook",
+            Error::AtLine { error, .. } => error.code(),
             Error::Syntax { .. } => "rule-syntax",
             Error::TableNotModelled { .. } => "ruleset-table-not-modelled",
             Error::MatchNotModelled { .. } => "rule-match-not-modelled",

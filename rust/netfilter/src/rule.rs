@@ -52,7 +52,7 @@ pub enum Match {
     Src(Test<Cidr>),
     /// `-d`: destination address.
     Dst(Test<Cidr>),
-    /// `-i`: the device it came in by. Fails where there is none (OUTPUT, POSTROUTING of local packets).
+    /// `-i`: the device it came in by; where there is none (OUTPUT, POSTROUTING of local packets) its name is empty.
     In(Test<DevicePattern>),
     /// `-o`: the device it leaves by.
     Out(Test<DevicePattern>),
@@ -88,6 +88,24 @@ pub enum Match {
     Recent(Recent),
     /// `-m nfacct --nfacct-name`: counts and always passes.
     Nfacct(Arc<str>),
+}
+
+impl Match {
+    /// How many places there are in [`Match::header_rank`].
+    pub const HEADER_RANKS: u8 = 5;
+
+    /// The place of a header test in the head of a rule; `None` for other tests, which stand behind.
+    /// Source: iptables 1.8.9, `save_rule_details` in iptables/nft-shared.c: `-s -d -i -o -p`.
+    pub fn header_rank(&self) -> Option<u8> {
+        match self {
+            Match::Src(_) => Some(0),
+            Match::Dst(_) => Some(1),
+            Match::In(_) => Some(2),
+            Match::Out(_) => Some(3),
+            Match::Proto(_) => Some(4),
+            _ => None,
+        }
+    }
 }
 
 /// A device name; with `prefix` any name that begins with it (`cali+`).

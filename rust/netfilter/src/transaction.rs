@@ -20,8 +20,12 @@ pub enum Table {
 }
 
 impl Table {
-    /// All, in the order in which iptables-save lists them when all are there.
+    /// All, in the order in which a packet meets them.
     pub const ALL: [Table; 4] = [Table::Raw, Table::Mangle, Table::Nat, Table::Filter];
+
+    /// All, in the order in which iptables-save lists them.
+    /// Source: iptables 1.8.9 (nf_tables), `enum nft_table_type` in iptables/nft.h.
+    pub const LISTING: [Table; 4] = [Table::Mangle, Table::Raw, Table::Filter, Table::Nat];
 
     /// Its name.
     pub const fn as_str(self) -> &'static str {
@@ -76,18 +80,28 @@ pub enum Op {
     FlushTable,
     /// `:NAME - [0:0]`: makes the chain if it is not there, empties it if it is.
     Chain(Name),
-    /// `:INPUT DROP [0:0]`: sets a base chain's policy, and empties it.
+    /// `-N`: makes the chain, which must not be there.
+    NewChain(Name),
+    /// `:INPUT DROP [0:0]`: sets a base chain's policy, and keeps its rules.
     Policy(Name, Policy),
     /// `-A`: a rule at the end.
     Append(Name, Rule),
     /// `-I`: a rule at the top.
     Prepend(Name, Rule),
+    /// `-I CHAIN n`: a rule that becomes the n-th, from 1; at most one behind the last.
+    Insert(Name, usize, Rule),
     /// `-I` unless an equal rule is anywhere in the chain: how kube-proxy puts its jumps in.
     EnsureTop(Name, Rule),
     /// `-D`: the first rule equal to this.
     Delete(Name, Rule),
-    /// `-X`: a chain that is empty and that nobody calls.
+    /// `-D CHAIN n`: the n-th rule, from 1.
+    DeleteAt(Name, usize),
+    /// `-F`: takes every rule out of a chain, or of every chain of the table.
+    Flush(Option<Name>),
+    /// `-X CHAIN`: a chain that is empty and that nobody calls.
     DeleteChain(Name),
+    /// `-X`: every user chain of the table.
+    DeleteChains,
 }
 
 impl Transaction {

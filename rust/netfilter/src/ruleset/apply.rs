@@ -4,10 +4,11 @@ use kdp_packet::{Cidr, Family};
 use smallvec::SmallVec;
 
 use super::names::DIGEST_LEN;
+use super::reach::allows;
 use super::{Chain, ChainId, Installed, Ruleset};
 use crate::text::print_rule;
 use crate::vm::Heads;
-use crate::{Error, Match, Name, NatRange, Op, Policy, Rule, Statistic, Table, Target, Transaction};
+use crate::{Error, Match, Name, Op, Policy, Rule, Statistic, Table, Target, Transaction};
 
 /// The longest chain name. Source: iptables, `XT_EXTENSION_MAXNAMELEN` (29, with the closing zero).
 const NAME_MAX: usize = 28;
@@ -26,8 +27,16 @@ impl Ruleset {
     ///
     /// Errors: those that iptables-restore and the kernel have for the same steps, with the codes `ruleset-…`.
     pub fn apply(&mut self, transaction: &Transaction) -> Result<Applied, Error> {
+        self.apply_steps(transaction).map_err(|(_, error)| error)
+    }
+
+    /// As [`Ruleset::apply`]; an error comes with the place of its step, if it is one step's.
+    pub(crate) fn apply_steps(
+        &mut self,
+        transaction: &Transaction,
+    ) -> Result<Applied, (Option<usize>, Error)> {
         if transaction.family != self.family {
-            return Err(family_error("transaction".into(), transaction.family, self.family));
+            return Err((None, family_error("transaction".into(), transaction.family, self.family)));
         }
         let mut work = Work::new(self);
         match work.run(transaction) {
@@ -52,7 +61,7 @@ struct Work<'a> {
 
 /// How one step is taken back.
 enum Undo {
-    List(Table),
+    List(Table, bool),
     Unmake(ChainId),
     Restore(ChainId, Box<Chain>),
     Refill(ChainId, Vec<Installed>, Heads),
@@ -72,49 +81,57 @@ impl<'a> Work<'a> {
         }
     }
 
-    fn run(&mut self, transaction: &Transaction) -> Result<(), Error> {
-        for (table, op) in &transaction.ops {
-            self.list(*table);
-            self.step(*table, op)?;
+    fn run(&mut self, transaction: &Transaction) -> Result<(), (Option<usize>, Error)> {
+        for (place, (table, op)) in transaction.ops.iter().enumerate() {
+            // A table that is emptied is gone, and one that anything else is done to is there.
+            self.list(*table, *op != Op::FlushTable);
+            self.step(*table, op).map_err(|error| (Some(place), error))?;
         }
         for table in Table::ALL.into_iter().filter(|table| self.doubtful[*table as usize]) {
-            self.set.check_reach(table)?;
+            self.set.check_reach(table).map_err(|error| (None, error))?;
         }
         Ok(())
     }
 
-    fn list(&mut self, table: Table) {
+    fn list(&mut self, table: Table, is: bool) {
         let listed = &mut self.set.tables[table as usize].listed;
-        if !*listed {
-            *listed = true;
-            self.undo.push(Undo::List(table));
+        if *listed != is {
+            *listed = is;
+            self.undo.push(Undo::List(table, !is));
         }
     }
 
     fn step(&mut self, table: Table, op: &Op) -> Result<(), Error> {
         match op {
             Op::FlushTable => self.flush_table(table),
-            Op::Chain(name) => return self.chain(table, name),
-            Op::Policy(name, policy) => return self.policy(table, name, *policy),
+            Op::Chain(name) => self.chain(table, name),
+            Op::NewChain(name) => self.new_chain(table, name),
+            Op::Policy(name, policy) => self.policy(table, name, *policy),
             Op::Append(name, rule) => {
                 let id = self.need(table, name)?;
-                let end = self.set.chain(id).rules.len();
-                return self.insert(id, end, rule);
+                self.insert(id, self.set.chain(id).rules.len(), rule)
             }
-            Op::Prepend(name, rule) => {
+            Op::Prepend(name, rule) => self.insert(self.need(table, name)?, 0, rule),
+            Op::Insert(name, number, rule) => {
                 let id = self.need(table, name)?;
-                return self.insert(id, 0, rule);
+                self.insert(id, self.place(id, *number, 1)?, rule)
             }
-            Op::EnsureTop(name, rule) => {
+            Op::EnsureTop(name, rule) => self.ensure_top(self.need(table, name)?, rule),
+            Op::Delete(name, rule) => self.delete(table, name, rule),
+            Op::DeleteAt(name, number) => {
                 let id = self.need(table, name)?;
-                if !self.set.chain(id).rules.iter().any(|installed| installed.rule == *rule) {
-                    return self.insert(id, 0, rule);
-                }
+                self.delete_at(id, self.place(id, *number, 0)?);
+                Ok(())
             }
-            Op::Delete(name, rule) => return self.delete(table, name, rule),
-            Op::DeleteChain(name) => return self.delete_chain(table, name),
+            Op::Flush(Some(name)) => {
+                let id = self.need(table, name)?;
+                self.flush(id);
+                Ok(())
+            }
+            Op::Flush(None) => self.flush_chains(table),
+            Op::DeleteChain(name) => self.delete_chain(self.need(table, name)?),
+            Op::DeleteChains => self.delete_chains(table),
         }
-        Ok(())
     }
 
     fn need(&self, table: Table, name: &Name) -> Result<ChainId, Error> {
@@ -127,17 +144,30 @@ impl<'a> Work<'a> {
         self.touched.push(id);
     }
 
-    fn flush_table(&mut self, table: Table) {
-        let members = self.set.tables[table as usize].members.clone();
-        for id in &members {
-            self.flush(*id);
-        }
-        for id in members {
+    fn flush_table(&mut self, table: Table) -> Result<(), Error> {
+        self.flush_chains(table)?;
+        for id in self.set.tables[table as usize].members.clone() {
             match self.set.chain(id).base {
                 Some(_) => self.set_policy(id, Policy::Accept),
                 None => self.unmake(id),
             }
         }
+        Ok(())
+    }
+
+    #[expect(clippy::unnecessary_wraps, reason = "a step like the others")]
+    fn flush_chains(&mut self, table: Table) -> Result<(), Error> {
+        for id in self.set.tables[table as usize].members.clone() {
+            self.flush(id);
+        }
+        Ok(())
+    }
+
+    fn delete_chains(&mut self, table: Table) -> Result<(), Error> {
+        let mut user: Vec<ChainId> = self.set.tables[table as usize].members.clone();
+        user.retain(|id| self.set.chain(*id).base.is_none());
+        user.sort_unstable();
+        user.into_iter().try_for_each(|id| self.delete_chain(id))
     }
 
     fn chain(&mut self, table: Table, name: &Name) -> Result<(), Error> {
@@ -146,13 +176,19 @@ impl<'a> Work<'a> {
                 return Err(Error::BaseChain { table, chain: name.to_string() });
             }
             Some(id) => self.flush(id),
-            None => {
-                check_name(table, name)?;
-                let id = self.set.put_chain(name.clone(), table, None);
-                self.undo.push(Undo::Unmake(id));
-                self.touched.push(id);
-            }
+            None => return self.new_chain(table, name),
         }
+        Ok(())
+    }
+
+    fn new_chain(&mut self, table: Table, name: &Name) -> Result<(), Error> {
+        if self.set.find(table, name).is_some() {
+            return Err(Error::ChainExists { table, chain: name.to_string() });
+        }
+        check_name(table, name)?;
+        let id = self.set.put_chain(name.clone(), table, None);
+        self.undo.push(Undo::Unmake(id));
+        self.touched.push(id);
         Ok(())
     }
 
@@ -191,6 +227,25 @@ impl<'a> Work<'a> {
         self.touch(id);
     }
 
+    /// The place of the rule with this number; `more` numbers behind the last rule count too.
+    fn place(&self, id: ChainId, number: usize, more: usize) -> Result<usize, Error> {
+        let chain = self.set.chain(id);
+        match number {
+            1.. if number <= chain.rules.len() + more => Ok(number - 1),
+            found => {
+                let (table, rules, chain) = (chain.table, chain.rules.len(), chain.name.to_string());
+                Err(Error::RuleNumber { table, chain, found, rules })
+            }
+        }
+    }
+
+    fn ensure_top(&mut self, id: ChainId, rule: &Rule) -> Result<(), Error> {
+        if self.set.chain(id).rules.iter().any(|installed| installed.rule == *rule) {
+            return Ok(());
+        }
+        self.insert(id, 0, rule)
+    }
+
     fn insert(&mut self, id: ChainId, place: usize, rule: &Rule) -> Result<(), Error> {
         let installed = self.install(id, rule)?;
         let jump = installed.jump;
@@ -198,9 +253,12 @@ impl<'a> Work<'a> {
         self.undo.push(Undo::Remove(id, place));
         self.applied.rules_touched += 1;
         self.touch(id);
+        let chain = self.set.chain(id);
+        let (table, mut sound) = (chain.table, allows(chain.hooks, rule));
         if let Some(to) = jump {
-            self.doubtful[self.set.chain(id).table as usize] |= !self.set.raise(id, to);
+            sound &= self.set.raise(id, to);
         }
+        self.doubtful[table as usize] |= !sound;
         Ok(())
     }
 
@@ -262,16 +320,20 @@ impl<'a> Work<'a> {
             let rule = print_rule(self.set.family, name.as_str(), rule);
             return Err(Error::NoSuchRule { table, chain: name.to_string(), rule });
         };
+        self.delete_at(id, place);
+        Ok(())
+    }
+
+    fn delete_at(&mut self, id: ChainId, place: usize) {
         let installed = self.take_rule(id, place);
         self.undo.push(Undo::Insert(id, place, Box::new(installed)));
         self.applied.rules_touched += 1;
         self.touch(id);
-        Ok(())
     }
 
-    fn delete_chain(&mut self, table: Table, name: &Name) -> Result<(), Error> {
-        let id = self.need(table, name)?;
+    fn delete_chain(&mut self, id: ChainId) -> Result<(), Error> {
         let chain = self.set.chain(id);
+        let (table, name) = (chain.table, &chain.name);
         if chain.base.is_some() {
             return Err(Error::BaseChain { table, chain: name.to_string() });
         }
@@ -301,7 +363,7 @@ impl<'a> Work<'a> {
                 Undo::Refill(_, rules, _) => rules.iter().for_each(|rule| self.set.let_go(rule)),
                 Undo::Insert(_, _, rule) => self.set.let_go(&rule),
                 Undo::Restore(id, _) => self.set.free.push(id),
-                Undo::List(_) | Undo::Unmake(_) | Undo::Policy(..) | Undo::Remove(..) => {}
+                Undo::List(..) | Undo::Unmake(_) | Undo::Policy(..) | Undo::Remove(..) => {}
             }
         }
         self.set.lists.settle();
@@ -322,7 +384,7 @@ impl<'a> Work<'a> {
 
     fn take_back(&mut self, step: Undo) {
         match step {
-            Undo::List(table) => self.set.tables[table as usize].listed = false,
+            Undo::List(table, was) => self.set.tables[table as usize].listed = was,
             Undo::Unmake(id) => {
                 self.set.unseat_chain(id);
                 self.set.free.push(id);
@@ -400,21 +462,16 @@ fn check_rule(family: Family, chain: &Chain, rule: &Rule) -> Result<(), Error> {
     if let Some(cidr) = others.next() {
         return Err(family_error(cidr.to_string(), cidr.family(), family));
     }
-    let (target, allowed, range): (_, &[Table], Option<&NatRange>) = match &rule.target {
-        Target::Reject(_) => ("REJECT", &[Table::Filter], None),
-        Target::Dnat(range) => ("DNAT", &[Table::Nat], Some(range)),
-        Target::Snat(range) => ("SNAT", &[Table::Nat], Some(range)),
-        Target::Masquerade(range) => ("MASQUERADE", &[Table::Nat], Some(range)),
-        Target::Redirect(range) => ("REDIRECT", &[Table::Nat], Some(range)),
-        Target::Notrack => ("CT", &[Table::Raw], None),
-        _ => return Ok(()),
-    };
-    if !allowed.contains(&chain.table) {
-        let (table, chain, allowed) = (chain.table, chain.name.to_string(), allowed[0].as_str());
-        return Err(Error::TargetNotInTable { table, chain, target, allowed });
+    let target = &rule.target;
+    if let Some((name, allowed)) = target.table()
+        && allowed != chain.table
+    {
+        let (table, chain) = (chain.table, chain.name.to_string());
+        return Err(Error::TargetNotInTable { table, chain, target: name, allowed: allowed.as_str() });
     }
-    match range.and_then(|range| range.addrs).map(|(first, _)| Family::of(first)) {
-        Some(found) if found != family => Err(family_error(target.to_string(), found, family)),
+    let (Target::Dnat(range) | Target::Snat(range)) = target else { return Ok(()) };
+    match range.addrs.map(|(first, _)| Family::of(first)) {
+        Some(found) if found != family => Err(family_error("NAT target".into(), found, family)),
         _ => Ok(()),
     }
 }

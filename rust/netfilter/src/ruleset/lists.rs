@@ -7,7 +7,7 @@ use crate::Name;
 /// All lists, with the number of rules that name them.
 #[derive(Clone, Default)]
 pub(super) struct Lists {
-    lists: Vec<Option<List>>,
+    all: Vec<Option<List>>,
     slots: Slots,
     names: NameIndex,
     /// Lists that lost their last rule in this transaction. One that gets a new rule before its end lives on.
@@ -24,22 +24,22 @@ struct List {
 impl Lists {
     /// The list called `name`, which one more rule names from now on.
     pub(super) fn hold(&mut self, name: &Name) -> Slot {
-        if let Some(number) = self.names.find(&self.lists, name) {
-            let list = self.lists[number as usize].as_mut().expect("a list in the index is there");
+        if let Some(number) = self.names.find(&self.all, name) {
+            let list = self.all[number as usize].as_mut().expect("a list in the index is there");
             list.rules += 1;
             return list.slot;
         }
         let slot = self.slots.take();
         let place = slot.index as usize;
-        self.lists.resize(self.lists.len().max(place + 1), None);
-        self.lists[place] = Some(List { name: name.clone(), slot, rules: 1 });
-        self.names.insert(&self.lists, slot.index);
+        self.all.resize(self.all.len().max(place + 1), None);
+        self.all[place] = Some(List { name: name.clone(), slot, rules: 1 });
+        self.names.insert(&self.all, slot.index);
         slot
     }
 
     /// One rule fewer names the list.
     pub(super) fn let_go(&mut self, slot: Slot) {
-        let list = self.lists[slot.index as usize].as_mut().expect("a list that a rule names is there");
+        let list = self.all[slot.index as usize].as_mut().expect("a list that a rule names is there");
         list.rules -= 1;
         if list.rules == 0 {
             self.unused.push(slot);
@@ -50,9 +50,9 @@ impl Lists {
     pub(super) fn settle(&mut self) {
         for slot in std::mem::take(&mut self.unused) {
             let place = slot.index as usize;
-            if self.lists[place].as_ref().is_some_and(|list| list.slot == slot && list.rules == 0) {
-                self.names.remove(&self.lists, slot.index);
-                self.lists[place] = None;
+            if self.all[place].as_ref().is_some_and(|list| list.slot == slot && list.rules == 0) {
+                self.names.remove(&self.all, slot.index);
+                self.all[place] = None;
                 self.slots.release(slot);
             }
         }
@@ -60,8 +60,8 @@ impl Lists {
 
     /// The list called `name`.
     pub(super) fn find(&self, name: &Name) -> Option<Slot> {
-        let number = self.names.find(&self.lists, name)?;
-        self.lists[number as usize].as_ref().map(|list| list.slot)
+        let number = self.names.find(&self.all, name)?;
+        self.all[number as usize].as_ref().map(|list| list.slot)
     }
 }
 

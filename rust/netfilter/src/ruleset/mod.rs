@@ -69,6 +69,8 @@ pub struct Chain {
     references: u32,
     /// At least the number of chains above it in the longest row from a base chain, itself included; 0: none known.
     level: u8,
+    /// At least the hooks whose base chains reach it, as bits.
+    hooks: u8,
     /// Its place in `TableChains::members`.
     member: usize,
 }
@@ -173,6 +175,7 @@ impl Ruleset {
             version: self.tick(),
             references: 0,
             level: u8::from(base.is_some()),
+            hooks: base.map_or(0, |(hook, _)| 1 << hook as u8),
             member: 0,
         };
         let id = self.free.pop().unwrap_or_else(|| {

@@ -1,64 +1,82 @@
 //! How deep jumps lead: what the kernel refuses to load.
 
 use super::{ChainId, Hook, Ruleset};
-use crate::{Error, Table};
+use crate::{Error, Rule, Table, Target};
 
 /// How many user chains may follow one another below a base chain; `-g` counts as `-j` does.
 /// Source: observed on Linux 6.18 (`NFT_JUMP_STACK_SIZE` is 16, the base chain included).
 pub const DEPTH_MAX: usize = 15;
 
 /// The level of a chain that may lie too deep.
-const TOO_DEEP: u8 = DEPTH_MAX as u8 + 2;
+const TOO_DEEP: u8 = 17;
+const _: () = assert!(TOO_DEEP as usize == DEPTH_MAX + 2, "the base chain and one more than may follow");
 
 impl Ruleset {
-    /// Notes that a rule of `from` leads to `to`. False if a chain may now lie too deep, or below itself.
+    /// Notes that a rule of `from` leads to `to`. False if a chain may now lie too deep, or below itself, or have a rule
+    /// that a hook must not reach.
     ///
-    /// Levels only rise, so they are upper bounds. That makes an edge cost what it changes; who meets the bound asks
-    /// [`Ruleset::check_reach`], which counts anew.
+    /// Levels and hooks only grow, so they are upper bounds. That makes an edge cost what it changes; who meets a bound
+    /// asks [`Ruleset::check_reach`], which counts anew.
     pub(super) fn raise(&mut self, from: ChainId, to: ChainId) -> bool {
         let mut sound = true;
         let mut waiting = vec![(from, to)];
         while let Some((from, to)) = waiting.pop() {
-            let above = self.chain(from).level;
-            if above == 0 || self.chain(to).level > above {
+            let above = self.chain(from);
+            let (level, hooks) = (above.level, above.hooks);
+            let below = self.chain_mut(to);
+            if level == 0 || below.level > level && below.hooks | hooks == below.hooks {
                 continue;
             }
-            if above + 1 >= TOO_DEEP {
-                self.chain_mut(to).level = TOO_DEEP - 1;
+            below.hooks |= hooks;
+            below.level = below.level.max((level + 1).min(TOO_DEEP - 1));
+            if level + 1 >= TOO_DEEP {
                 sound = false;
                 continue;
             }
-            self.chain_mut(to).level = above + 1;
-            waiting.extend(self.chain(to).rules.iter().filter_map(|rule| Some((to, rule.jump?))));
+            let below = self.chain(to);
+            sound &= below.rules.iter().all(|rule| allows(below.hooks, &rule.rule));
+            waiting.extend(below.rules.iter().filter_map(|rule| Some((to, rule.jump?))));
         }
         sound
     }
 
-    /// Counts the levels of a table's chains from its base chains.
+    /// Counts the levels and the hooks of a table's chains from its base chains.
     pub(super) fn check_reach(&mut self, table: Table) -> Result<(), Error> {
         for id in self.tables[table as usize].members.clone() {
             let chain = self.chain_mut(id);
             chain.level = u8::from(chain.base.is_some());
+            chain.hooks = chain.base.map_or(0, |(hook, _)| 1 << hook as u8);
         }
-        let order = self.callers_first(table)?;
-        for id in order {
-            let level = self.chain(id).level;
+        for id in self.callers_first(table)? {
+            self.check_hooks(id)?;
+            let chain = self.chain(id);
+            let (level, hooks) = (chain.level, chain.hooks);
             if usize::from(level) > DEPTH_MAX + 1 {
-                let chain = self.chain(id).name.to_string();
-                return Err(Error::TooDeep {
-                    table,
-                    chain,
-                    found: usize::from(level) - 1,
-                    allowed: DEPTH_MAX,
-                });
+                let (chain, found) = (chain.name.to_string(), usize::from(level) - 1);
+                return Err(Error::TooDeep { table, chain, found, allowed: DEPTH_MAX });
             }
-            let below: Vec<ChainId> = self.chain(id).rules.iter().filter_map(|rule| rule.jump).collect();
+            let below: Vec<ChainId> = chain.rules.iter().filter_map(|rule| rule.jump).collect();
             for to in below {
                 let to = self.chain_mut(to);
                 to.level = to.level.max(level + 1);
+                to.hooks |= hooks;
             }
         }
         Ok(())
+    }
+
+    fn check_hooks(&self, id: ChainId) -> Result<(), Error> {
+        let chain = self.chain(id);
+        let Some(rule) = chain.rules.iter().find(|rule| !allows(chain.hooks, &rule.rule)) else {
+            return Ok(());
+        };
+        let (table, name) = (chain.table, chain.name.to_string());
+        let target = rule.rule.target.table().map_or("", |(target, _)| target);
+        let allowed = rule.rule.target.hooks();
+        let reaches = |hook: &Hook| chain.hooks >> *hook as u8 & 1 == 1 && !allowed.contains(hook);
+        let found = Hook::ALL.into_iter().find(reaches).map_or("", Hook::as_str);
+        let allowed = allowed.iter().map(|hook| hook.as_str()).collect::<Vec<_>>().join(", ");
+        Err(Error::TargetNotAtHook { table, chain: name, target, found, allowed })
     }
 
     /// The chains that base chains reach, each before those that it leads to.
@@ -118,5 +136,44 @@ impl Walk {
             }
         }
         Ok(())
+    }
+}
+
+/// Whether a rule may be reached from every hook of the set.
+pub(super) fn allows(hooks: u8, rule: &Rule) -> bool {
+    let allowed = rule.target.hooks().iter().fold(0u8, |bits, hook| bits | 1 << *hook as u8);
+    hooks & !allowed == 0
+}
+
+impl Target {
+    /// The name and the table of a target that one table alone has.
+    pub(crate) fn table(&self) -> Option<(&'static str, Table)> {
+        match self {
+            Target::Reject(_) => Some(("REJECT", Table::Filter)),
+            Target::Dnat(_) => Some(("DNAT", Table::Nat)),
+            Target::Snat(_) => Some(("SNAT", Table::Nat)),
+            Target::Masquerade(_) => Some(("MASQUERADE", Table::Nat)),
+            Target::Redirect(_) => Some(("REDIRECT", Table::Nat)),
+            Target::Notrack => Some(("CT", Table::Raw)),
+            Target::Continue
+            | Target::Accept
+            | Target::Drop
+            | Target::Return
+            | Target::Jump(_)
+            | Target::Goto(_)
+            | Target::Mark { .. } => None,
+        }
+    }
+
+    /// The hooks that may reach it.
+    /// Source: the kernel's `struct xt_target`, member `hooks`: net/netfilter/xt_nat.c, xt_MASQUERADE.c, xt_REDIRECT.c and
+    /// net/ipv4/netfilter/ipt_REJECT.c, v6.12.
+    fn hooks(&self) -> &'static [Hook] {
+        match self {
+            Target::Dnat(_) | Target::Redirect(_) => &[Hook::Prerouting, Hook::Output],
+            Target::Snat(_) => &[Hook::Input, Hook::Postrouting],
+            Target::Masquerade(_) => &[Hook::Postrouting],
+            _ => &Hook::ALL,
+        }
     }
 }

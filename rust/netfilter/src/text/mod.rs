@@ -1,10 +1,87 @@
-//! Text forms of rules.
+//! Text forms of rules: what iptables-save prints and iptables-restore reads, and what `iptables -L` lists.
+//!
+//! Source: iptables v1.8.9 (nf_tables). What it accepts and this crate does not model is refused with file and line.
 
+mod arguments;
+mod command;
+mod effects;
+mod list;
+mod matches;
+mod nat_range;
+mod ports_match;
+mod print;
+mod restore;
+mod rule_line;
+mod targets;
+#[cfg(test)]
+mod tests;
+mod values;
+mod words;
+
+use std::sync::Arc;
+
+use foldhash::fast::FixedState;
+use hashbrown::HashMap;
 use kdp_packet::Family;
 
-use crate::Rule;
+pub use self::list::list_chain;
+pub use self::print::{print, print_counted, print_rule, print_transaction};
+pub use self::restore::{load, parse};
+use crate::{Error, Name, Place};
 
-/// A rule as iptables-save prints it.
-pub fn print_rule(_family: Family, chain: &str, rule: &Rule) -> String {
-    format!("-A {chain} {rule:?}")
+/// What is wrong with a line, before the line is known.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Problem {
+    Syntax(String),
+    Match(String),
+    Target(String),
+    Option { name: String, owner: String },
+}
+
+impl Problem {
+    fn syntax(problem: impl Into<String>) -> Problem {
+        Problem::Syntax(problem.into())
+    }
+
+    fn option(name: &str, owner: &str) -> Problem {
+        Problem::Option { name: name.to_string(), owner: owner.to_string() }
+    }
+
+    fn at(self, place: Place) -> Error {
+        match self {
+            Problem::Syntax(problem) => Error::Syntax { place, problem },
+            Problem::Match(name) => Error::MatchNotModelled { place, name },
+            Problem::Target(name) => Error::TargetNotModelled { place, name },
+            Problem::Option { name, owner } => Error::OptionNotModelled { place, name, owner },
+        }
+    }
+}
+
+/// Keeps each text once: chain names and comments come again and again.
+#[derive(Default)]
+struct Interner(HashMap<Arc<str>, Name, FixedState>);
+
+impl Interner {
+    fn name(&mut self, text: &str) -> Name {
+        if let Some(name) = self.0.get(text) {
+            return name.clone();
+        }
+        let text: Arc<str> = text.into();
+        let name = Name::text(text.clone());
+        self.0.insert(text, name.clone());
+        name
+    }
+
+    fn text(&mut self, text: &str) -> Arc<str> {
+        self.name(text);
+        self.0.get_key_value(text).expect("the text was just put in").0.clone()
+    }
+}
+
+/// The mask of `-m recent` that means the whole address.
+fn full_mask(family: Family) -> &'static str {
+    match family {
+        Family::V4 => "255.255.255.255",
+        Family::V6 => "ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff",
+    }
 }

@@ -197,7 +197,7 @@ mod tests {
 
     /// kube-proxy's cascade over `n` endpoints.
     fn cascade(choose: &mut impl Choose, n: u32) -> u32 {
-        let third = |left: u32| (f64::from(CERTAIN) / f64::from(left)).round() as u32;
+        let third = |left: u32| (CERTAIN + left / 2) / left;
         (0..n - 1).find(|i| choose.bernoulli(third(n - i))).unwrap_or(n - 1)
     }
 

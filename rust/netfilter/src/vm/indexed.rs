@@ -26,8 +26,11 @@ impl<A> Default for Indexes<A> {
 #[derive(Clone, Debug)]
 struct Index<A> {
     /// By which of the fields are given, see [`shape`].
-    shapes: Vec<(u8, HashMap<Exact<A>, Vec<u32>, FixedState>)>,
+    shapes: Vec<Shape<A>>,
 }
+
+/// Which fields are given, and the places of the rules by the values that they must have.
+type Shape<A> = (u8, HashMap<Exact<A>, Vec<u32>, FixedState>);
 
 impl<A: HeadsOf> Index<A> {
     fn new(chain: &Chain) -> Index<A> {
@@ -49,7 +52,7 @@ impl<A: HeadsOf> Index<A> {
     fn find(&self, chain: &Chain, from: usize, packet: &Packed<A>) -> Option<usize> {
         let heads = A::of_chain(&chain.heads);
         let from = u32::try_from(from).expect("fewer than 2^32 rules in a chain");
-        let first = |(shape, places): &(u8, HashMap<Exact<A>, Vec<u32>, FixedState>)| {
+        let first = |(shape, places): &Shape<A>| {
             let places = places.get(&of_shape(*shape, packet))?;
             let behind = places.partition_point(|place| *place < from);
             places[behind..].iter().copied().find(|place| heads[*place as usize].passes(packet))

@@ -6,6 +6,8 @@
 mod choose;
 mod effects;
 mod frame;
+#[cfg(test)]
+pub(crate) mod generate;
 mod head;
 mod indexed;
 mod meet;

@@ -123,9 +123,10 @@ mod tests {
     #[test]
     fn one_in_k_is_read_back_from_what_the_kernel_stores() {
         for k in 1..3000u32 {
-            // As kube-proxy writes it: ten decimals.
-            let written = (1e10 / f64::from(k)).round() / 1e10;
-            let stored = (written * f64::from(CERTAIN)).round() as u32;
+            // As kube-proxy writes it: ten decimals. Then as iptables stores it.
+            let written = (20_000_000_000 / u128::from(k)).div_ceil(2);
+            let stored = (written * u128::from(CERTAIN) + 5_000_000_000) / 10_000_000_000;
+            let stored = u32::try_from(stored).unwrap();
             assert_eq!(Probability::nominal(stored), Probability::new(1, k.into()), "{k}");
         }
         assert_eq!(Probability::nominal(3 << 29).to_string(), "3/4");

@@ -1,0 +1,202 @@
+//! Parsers of matches: each takes the options that are its own.
+
+use std::sync::Arc;
+
+use kdp_packet::{Family, Proto};
+
+use super::arguments::{Arguments, Opt};
+use super::values::{marked, need_number, ports};
+use super::{Problem, effects, ports_match};
+use crate::{AddrType, AddrTypes, CtState, CtStates, Match, Test};
+
+/// A match on its way.
+pub(super) trait Module {
+    /// Takes `option` and its values, if it is this match's.
+    fn take(&mut self, option: &Opt<'_>, arguments: &mut Arguments<'_>) -> Result<bool, Problem>;
+
+    /// The match, once all its options were read.
+    fn finish(self: Box<Self>) -> Result<Match, Problem>;
+
+    /// The protocol that the rule must have.
+    fn needs(&self) -> Option<Proto> {
+        None
+    }
+}
+
+/// `-m name`.
+pub(super) fn module(name: &str, _family: Family) -> Option<Box<dyn Module>> {
+    Some(match name {
+        "tcp" => Box::new(ports_match::Ports::of(Proto::TCP)),
+        "udp" => Box::new(ports_match::Ports::of(Proto::UDP)),
+        "sctp" => Box::new(ports_match::Ports::of(Proto::SCTP)),
+        "comment" => Box::<Comment>::default(),
+        "conntrack" => Box::<Conntrack>::default(),
+        "mark" => Box::<Mark>::default(),
+        "addrtype" => Box::<AddressTypes>::default(),
+        "nfacct" => Box::<Nfacct>::default(),
+        "statistic" => Box::<effects::Statistics>::default(),
+        "recent" => Box::<effects::Recents>::default(),
+        _ => return None,
+    })
+}
+
+/// The match that `-p` brings in when an option needs it.
+pub(super) fn implied(proto: Proto) -> Option<Box<dyn Module>> {
+    match proto {
+        Proto::TCP | Proto::UDP | Proto::SCTP => Some(Box::new(ports_match::Ports::of(proto))),
+        _ => None,
+    }
+}
+
+/// What an option that must be there was not.
+pub(super) fn missing(module: &str, option: &str) -> Problem {
+    Problem::syntax(format!("match {module}: {option} must be given"))
+}
+
+/// Puts `value` in, unless the option was there before.
+pub(super) fn once<T>(place: &mut Option<T>, option: &Opt<'_>, value: T) -> Result<bool, Problem> {
+    if place.is_some() {
+        return Err(Problem::syntax(format!("{} may be given once", option.name)));
+    }
+    *place = Some(value);
+    Ok(true)
+}
+
+#[derive(Default)]
+struct Comment(Option<Arc<str>>);
+
+impl Module for Comment {
+    fn take(&mut self, option: &Opt<'_>, arguments: &mut Arguments<'_>) -> Result<bool, Problem> {
+        if option.name != "--comment" {
+            return Ok(false);
+        }
+        option.plain()?;
+        let text = arguments.value(option.name)?;
+        if text.len() > 255 {
+            return Err(Problem::syntax(format!("--comment: {} bytes; at most 255 are allowed", text.len())));
+        }
+        let text = arguments.interner.text(text);
+        once(&mut self.0, option, text)
+    }
+
+    fn finish(self: Box<Self>) -> Result<Match, Problem> {
+        self.0.map(Match::Comment).ok_or_else(|| missing("comment", "--comment"))
+    }
+}
+
+#[derive(Default)]
+struct Conntrack(Option<Test<CtStates>>);
+
+impl Module for Conntrack {
+    fn take(&mut self, option: &Opt<'_>, arguments: &mut Arguments<'_>) -> Result<bool, Problem> {
+        if option.name != "--ctstate" {
+            return Ok(false);
+        }
+        let states = set(option.name, arguments.value(option.name)?, &CtState::ALL)?;
+        let states = states.into_iter().fold(CtStates::default(), CtStates::with);
+        once(&mut self.0, option, Test { invert: option.invert, value: states })
+    }
+
+    fn finish(self: Box<Self>) -> Result<Match, Problem> {
+        self.0.map(Match::CtState).ok_or_else(|| missing("conntrack", "an option"))
+    }
+}
+
+/// A list of names with commas between.
+fn set<T: Copy>(option: &str, text: &str, names: &[(T, &str)]) -> Result<Vec<T>, Problem> {
+    let of = |word: &str| {
+        let found = names.iter().find(|(_, name)| name.eq_ignore_ascii_case(word));
+        found.map(|(value, _)| *value).ok_or_else(|| {
+            let allowed: Vec<&str> = names.iter().map(|(_, name)| *name).collect();
+            Problem::syntax(format!("{option}: {word:?} is not one of {}", allowed.join(", ")))
+        })
+    };
+    text.split(',').map(of).collect()
+}
+
+#[derive(Default)]
+struct Mark(Option<Test<(u32, u32)>>);
+
+impl Module for Mark {
+    fn take(&mut self, option: &Opt<'_>, arguments: &mut Arguments<'_>) -> Result<bool, Problem> {
+        if option.name != "--mark" {
+            return Ok(false);
+        }
+        let value = marked(option.name, arguments.value(option.name)?)?;
+        once(&mut self.0, option, Test { invert: option.invert, value })
+    }
+
+    fn finish(self: Box<Self>) -> Result<Match, Problem> {
+        self.0.map(Match::Mark).ok_or_else(|| missing("mark", "--mark"))
+    }
+}
+
+#[derive(Default)]
+struct AddressTypes {
+    src: Option<Test<AddrTypes>>,
+    dst: Option<Test<AddrTypes>>,
+}
+
+impl Module for AddressTypes {
+    fn take(&mut self, option: &Opt<'_>, arguments: &mut Arguments<'_>) -> Result<bool, Problem> {
+        let place = match option.name {
+            "--src-type" => &mut self.src,
+            "--dst-type" => &mut self.dst,
+            _ => return Ok(false),
+        };
+        let text = arguments.value(option.name)?;
+        if let Some(other) =
+            text.split(',').find(|word| OTHER_TYPES.contains(&word.to_ascii_uppercase().as_str()))
+        {
+            return Err(Problem::option(&format!("{} {other}", option.name), "match \"addrtype\""));
+        }
+        let value = AddrTypes::of(&set(option.name, text, &AddrType::ALL)?);
+        once(place, option, Test { invert: option.invert, value })
+    }
+
+    fn finish(self: Box<Self>) -> Result<Match, Problem> {
+        if self.src.is_none() && self.dst.is_none() {
+            return Err(missing("addrtype", "--src-type or --dst-type"));
+        }
+        Ok(Match::AddrType { src: self.src, dst: self.dst })
+    }
+}
+
+/// Types that the kernel knows and this crate does not.
+const OTHER_TYPES: [&str; 7] =
+    ["ANYCAST", "BLACKHOLE", "UNREACHABLE", "PROHIBIT", "THROW", "NAT", "XRESOLVE"];
+
+#[derive(Default)]
+struct Nfacct(Option<Arc<str>>);
+
+impl Module for Nfacct {
+    fn take(&mut self, option: &Opt<'_>, arguments: &mut Arguments<'_>) -> Result<bool, Problem> {
+        if option.name != "--nfacct-name" {
+            return Ok(false);
+        }
+        option.plain()?;
+        let name = arguments.value(option.name)?;
+        let name = arguments.interner.text(name);
+        once(&mut self.0, option, name)
+    }
+
+    fn finish(self: Box<Self>) -> Result<Match, Problem> {
+        self.0.map(Match::Nfacct).ok_or_else(|| missing("nfacct", "--nfacct-name"))
+    }
+}
+
+/// `--seconds` and the like: a number above zero.
+pub(super) fn positive(option: &Opt<'_>, arguments: &mut Arguments<'_>) -> Result<u32, Problem> {
+    let value = need_number(option.name, arguments.value(option.name)?)?;
+    if value == 0 {
+        return Err(Problem::syntax(format!("{}: 0 is not above zero", option.name)));
+    }
+    Ok(value)
+}
+
+pub(super) fn port_test(option: &Opt<'_>, text: &str) -> Result<Option<Test<crate::PortRange>>, Problem> {
+    let value = ports(option.name, text, ':')?;
+    // Every port is no test; its contrary is one that nothing passes.
+    let any = value.first == 0 && value.last == u16::MAX && !option.invert;
+    Ok((!any).then_some(Test { invert: option.invert, value }))
+}
