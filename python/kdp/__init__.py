@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     )
     from kdp.explain import Explanation
     from kdp.flows import FlowResult, Flows
+    from kdp.host import Host
     from kdp.objects import (
         Deployment,
         EndpointSlice,
@@ -45,6 +46,7 @@ __all__ = [
     "Exploration",
     "FlowResult",
     "Flows",
+    "Host",
     "KdpError",
     "LoadError",
     "Namespace",
@@ -73,6 +75,7 @@ _HOMES = {
     "kdp.errors": [name for name in __all__ if name.endswith("Error")],
     "kdp.explain": ["Explanation"],
     "kdp.flows": ["FlowResult", "Flows"],
+    "kdp.host": ["Host"],
     "kdp.objects": [
         "Deployment",
         "EndpointSlice",

@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from kdp import _core
+from kdp.conformance.packets import run_packets
 from kdp.errors import UnsupportedError
 
 __all__ = [
@@ -95,12 +96,6 @@ def run_truncate(row: Case) -> dict[str, Any]:
     """Cut subsets to the capacity of one object."""
     answer: dict[str, Any] = _run("run_truncate", row)
     return answer
-
-
-def run_packets(case: Case, seed: int = 1) -> dict[str, Any]:
-    """Not modelled yet: packet sequences through rule sets of any kind."""
-    del case, seed
-    raise _not_yet("run_packets")
 
 
 def run_dns(case: Case) -> list[Any]:
