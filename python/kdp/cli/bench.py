@@ -43,12 +43,22 @@ def command() -> None:
     "--services", type=Sizes(), default="10,100,1000,10000", show_default=True, help="Numbers of Services."
 )
 @click.option(
-    "--endpoints", type=click.IntRange(1, 100), default=3, show_default=True, help="Endpoints of each."
+    "--endpoints",
+    type=click.IntRange(1, 100),
+    metavar="NUMBER",
+    default=3,
+    show_default=True,
+    help="Endpoints of each.",
 )
 @click.option(
-    "--rounds", type=click.IntRange(1, 1000), default=5, show_default=True, help="Rounds that are timed."
+    "--rounds",
+    type=click.IntRange(1, 1000),
+    metavar="NUMBER",
+    default=5,
+    show_default=True,
+    help="Rounds that are timed.",
 )
-@click.option("--seed", type=click.IntRange(0, 2**64 - 1), default=1, show_default=True)
+@click.option("--seed", type=click.IntRange(0, 2**64 - 1), metavar="NUMBER", default=1, show_default=True)
 @click.option("-o", "--output", type=click.Choice(["text", "json", "csv"]), default="text", show_default=True)
 def scaling_command(services: tuple[int, ...], endpoints: int, rounds: int, seed: int, output: str) -> None:
     """Rules walked and time for each new connection: the linear chain against the index."""

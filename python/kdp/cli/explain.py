@@ -19,7 +19,12 @@ EXIT_FINDING = 3
 @click.option("--exit-code", is_flag=True, help="Exit with 3 where there is a finding.")
 @cluster_options
 def command(session: Session, what: tuple[str, ...], output: str, exit_code: bool) -> int:
-    """Say why svc/NAME has (no) endpoints, or why servicemonitor/NAME finds (no) Service, with the nearest fix."""
+    """Say why a Service has (no) endpoints, or a ServiceMonitor finds (no) Service, with the nearest fix.
+
+    \b
+    kdp explain svc/checkout -n shop -f dump.yaml
+    kdp explain servicemonitor/checkout -n shop -f dump.yaml --exit-code
+    """
     if len(what) > 2 or (len(what) == 2 and "/" in what[0] + what[1]):
         raise click.UsageError("one object at a time: TYPE/NAME or TYPE NAME")
     explanation = session.load().explain("/".join(what), namespace=session.namespace)

@@ -64,7 +64,13 @@ def command(
     show_labels: bool,
     now: str | None,
 ) -> None:
-    """List objects: kdp get svc,endpoints -n shop -f dump.yaml; kdp get pod/web-1 -o yaml -f dump.yaml."""
+    """List objects in kubectl's own columns, or whole.
+
+    \b
+    kdp get svc,endpoints -n shop -f dump.yaml
+    kdp get pods -l app=web -A -o wide -f dump.yaml
+    kdp get pod/web-1 -o yaml -f dump.yaml
+    """
     wanted = _read(what)
     if selector is not None and any(each.name for each in wanted):
         raise click.UsageError("a name and -l exclude each other")

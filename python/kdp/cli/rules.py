@@ -45,7 +45,13 @@ def command(
     chain: str | None,
     output: str | None,
 ) -> None:
-    """Print a node's rules: kdp rules --node n1 -f dump.yaml > n1.save; `kdp rules count` counts them."""
+    """Print a node's rules; with `count`, their number.
+
+    \b
+    kdp rules --node n1 -f dump.yaml > n1.save
+    kdp rules --node n1 --chain KUBE-SERVICES -f dump.yaml
+    kdp rules count --node n1 -f dump.yaml
+    """
     form = output or ("list" if chain else "save")
     cluster = session.load(mode=mode)
     if verb == "count":

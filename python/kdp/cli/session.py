@@ -103,6 +103,7 @@ def _options() -> list[Decorator]:
         click.option(
             "--seed",
             type=click.IntRange(0, 2**64 - 1),
+            metavar="NUMBER",
             default=1,
             show_default=True,
             help="Decides every random choice.",

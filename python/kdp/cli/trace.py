@@ -25,7 +25,10 @@ EXIT_FINDING = 3
 @click.option("--explore", is_flag=True, help="Every outcome with its probability.")
 @click.option("--protocol", type=click.Choice(["tcp", "udp"]), default="tcp", show_default=True)
 @click.option(
-    "--sport", type=click.IntRange(1, 65535), help="The client's port (default: chosen by the seed)."
+    "--sport",
+    type=click.IntRange(1, 65535),
+    metavar="PORT",
+    help="The client's port (default: chosen by the seed).",
 )
 @click.option(
     "-o", "--output", type=click.Choice(["text", "wide", "json"]), default="text", show_default=True
@@ -44,8 +47,12 @@ def command(
 ) -> int:
     """Follow a connection FROM a Pod (pod/NAME), a node (node/NAME) or an outside address TO a HOST:PORT.
 
-    HOST is a name as the client's resolver finds it, an address, or node/NAME for a node port:
+    HOST is a name as the client's resolver finds it, an address, or node/NAME for a node port.
+
+    \b
     kdp trace pod/web-1 checkout:80 -n shop -f dump.yaml
+    kdp trace 203.0.113.9 node/n1:30080 -f dump.yaml
+    kdp trace pod/web-1 checkout:80 --explore -n shop -f dump.yaml
     """
     source, to = _ends(ends, source)
     cluster = session.load()
