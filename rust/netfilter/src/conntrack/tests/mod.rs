@@ -139,6 +139,7 @@ fn a_changed_timeout_counts_from_the_next_packet() {
     assert!(bench.table.set_timeout(id, 3, bench.now));
     bench.wait(3_000);
     assert!(bench.table.entries(bench.now).is_empty(), "a shortened life ends early");
+    assert_eq!(bench.send(&reply()), Some(New), "for lookups too");
 }
 
 #[test]

@@ -96,7 +96,7 @@ fn redirects_about_translated_flows_are_dropped() {
     let mut redirect = error("172.16.0.1", &sent, 5);
     assert_eq!(router.forward(redirect.clone()), None);
     let entry = router.table.entries(router.now)[0];
-    let direction = crate::conntrack::Direction::Reply;
+    let direction = Direction::Reply;
     let refused = translate(&entry, direction, Manip::Dst, &mut redirect);
     assert_eq!(refused, Err(Untranslatable::Redirect));
     let plain = router.forward(udp("10.0.0.5", 4001, ENDPOINT, 80)).unwrap();

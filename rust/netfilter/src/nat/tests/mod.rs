@@ -2,6 +2,7 @@
 
 mod errors;
 mod properties;
+mod search;
 mod sources;
 mod targets;
 
@@ -13,7 +14,7 @@ use kdp_sim::{Chance, Time};
 
 use super::{Manip, null_binding, setup, translate};
 use crate::NatRange;
-use crate::conntrack::{Confirmed, Conntrack, PacketState, Settings, Tracked};
+use crate::conntrack::{Confirmed, Connection, Conntrack, Direction, PacketState, Settings, Tracked};
 
 type Rule = Box<dyn Fn(&Headers) -> Option<NatRange>>;
 
@@ -68,24 +69,33 @@ impl Router {
         }
     }
 
-    fn first(
-        &mut self,
-        mut connection: crate::conntrack::Connection,
-        mut packet: Headers,
-    ) -> Option<Headers> {
-        let direction = crate::conntrack::Direction::Original;
-        let mut draw = self.chance.packet(connection.original.digest(), self.now);
-        for manip in [Manip::Dst, Manip::Src] {
-            let rule = if manip == Manip::Dst { &self.dnat } else { &self.snat };
-            match rule(&packet) {
-                Some(range) => setup(&mut self.table, &mut connection, manip, &range, self.now, &mut draw),
-                None => null_binding(&mut self.table, &mut connection, manip, self.now, &mut draw),
-            }
-            translate(&connection, direction, manip, &mut packet).expect("no first packet is an error");
-        }
+    fn first(&mut self, connection: Connection, mut packet: Headers) -> Option<Headers> {
+        let connection = self.decide(connection, &mut packet);
         match self.table.confirm(Box::new(connection), self.now) {
             Confirmed::Dropped => None,
             Confirmed::Inserted(_) | Confirmed::Merged { .. } | Confirmed::ReplyOnly(_) => Some(packet),
+        }
+    }
+
+    /// Takes a first packet through both NAT hooks.
+    fn decide(&mut self, mut connection: Connection, packet: &mut Headers) -> Connection {
+        let mut draw = self.chance.packet(connection.original.digest(), self.now);
+        for manip in [Manip::Dst, Manip::Src] {
+            let rule = if manip == Manip::Dst { &self.dnat } else { &self.snat };
+            match rule(packet) {
+                Some(range) => setup(&mut self.table, &mut connection, manip, &range, self.now, &mut draw),
+                None => null_binding(&mut self.table, &mut connection, manip, self.now, &mut draw),
+            }
+            translate(&connection, Direction::Original, manip, packet).expect("no first packet is an error");
+        }
+        connection
+    }
+
+    /// A first packet that is held in PREROUTING.
+    fn hold(&mut self, packet: &Headers) -> Connection {
+        match self.table.track(packet, 0, true, self.now) {
+            Tracked::New(connection) => *connection,
+            other => panic!("{other:?}"),
         }
     }
 }

@@ -6,7 +6,7 @@ use kdp_packet::Tuple;
 use proptest::prelude::*;
 
 use super::*;
-use crate::conntrack::{Direction, Format, list};
+use crate::conntrack::{Format, list};
 
 /// A router with a Service of two virtual addresses before one endpoint, and a masquerade.
 fn busy(random: bool) -> Router {

@@ -161,7 +161,7 @@ fn masquerade_dies_with_its_device_address_or_another_way_out() {
     let (mut table, id) = setup();
     assert_eq!(table.device_gone(4), 0);
     assert_eq!(table.address_gone(ip("192.168.100.2")), 0);
-    let original = crate::conntrack::Direction::Original;
+    let original = Direction::Original;
     assert!(table.leaves_by(id, original, 3, Time::ZERO));
     assert!(table.leaves_by(id, original.flip(), 9, Time::ZERO));
     assert!(!table.leaves_by(id, original, 4, Time::ZERO));

@@ -1,7 +1,6 @@
 //! Destination translation, and what it does to source ports.
 
 use super::*;
-use crate::conntrack::Direction;
 
 const ENDPOINT: &str = "10.244.0.2";
 
