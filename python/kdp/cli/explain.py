@@ -24,7 +24,7 @@ def command(session: Session, what: tuple[str, ...], output: str, exit_code: boo
     \b
     kdp explain svc/checkout -n shop -f dump.yaml
     kdp explain servicemonitor/checkout -n shop -f dump.yaml --exit-code
-    """
+    """  # noqa: D301 -- click keeps lines together after a backspace
     if len(what) > 2 or (len(what) == 2 and "/" in what[0] + what[1]):
         raise click.UsageError("one object at a time: TYPE/NAME or TYPE NAME")
     explanation = session.load().explain("/".join(what), namespace=session.namespace)

@@ -70,7 +70,7 @@ def command(
     kdp get svc,endpoints -n shop -f dump.yaml
     kdp get pods -l app=web -A -o wide -f dump.yaml
     kdp get pod/web-1 -o yaml -f dump.yaml
-    """
+    """  # noqa: D301 -- click keeps lines together after a backspace
     wanted = _read(what)
     if selector is not None and any(each.name for each in wanted):
         raise click.UsageError("a name and -l exclude each other")

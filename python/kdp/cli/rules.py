@@ -51,7 +51,7 @@ def command(
     kdp rules --node n1 -f dump.yaml > n1.save
     kdp rules --node n1 --chain KUBE-SERVICES -f dump.yaml
     kdp rules count --node n1 -f dump.yaml
-    """
+    """  # noqa: D301 -- click keeps lines together after a backspace
     form = output or ("list" if chain else "save")
     cluster = session.load(mode=mode)
     if verb == "count":

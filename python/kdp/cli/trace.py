@@ -53,7 +53,7 @@ def command(
     kdp trace pod/web-1 checkout:80 -n shop -f dump.yaml
     kdp trace 203.0.113.9 node/n1:30080 -f dump.yaml
     kdp trace pod/web-1 checkout:80 --explore -n shop -f dump.yaml
-    """
+    """  # noqa: D301 -- click keeps lines together after a backspace
     source, to = _ends(ends, source)
     cluster = session.load()
     client, namespace = _client(cluster, source, session)
