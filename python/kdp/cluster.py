@@ -9,7 +9,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from kdp import _core
-from kdp.arguments import bad_argument, check_choice, nearest
+from kdp.arguments import bad_argument, check_choice, check_port, nearest
 from kdp.errors import NotFoundError, UsageError
 from kdp.kinds import find_kind, split_reference
 from kdp.objects import Manifest
@@ -166,11 +166,16 @@ class Cluster:
         namespace: str | None = None,
         protocol: str = "tcp",
         sport: int | None = None,
+        via: str | None = None,
     ) -> Trace:
-        """Make one connection from ``pod/NS/NAME``, ``node/NAME`` or an outside address; see ``PodRef.connect``."""
+        """Make one connection from ``pod/NS/NAME``, ``node/NAME`` or an outside address; see ``PodRef.connect``.
+
+        ``via`` is the node that packets from outside come to first, for addresses that are no node's own.
+        """
         from kdp.trace import Trace
 
-        return Trace(json.loads(self.core.connect(_question(source, to, namespace, protocol, sport))))
+        question = _question(source, to, namespace, protocol, sport, via)
+        return Trace(json.loads(self.core.connect(question)))
 
     def explore(
         self,
@@ -180,11 +185,13 @@ class Cluster:
         namespace: str | None = None,
         protocol: str = "tcp",
         sport: int | None = None,
+        via: str | None = None,
     ) -> Exploration:
-        """Give every outcome of a new connection with its exact probability."""
+        """Give every outcome of a new connection with its exact probability; the arguments are those of ``connect``."""
         from kdp.trace import Exploration
 
-        return Exploration(json.loads(self.core.explore(_question(source, to, namespace, protocol, sport))))
+        question = _question(source, to, namespace, protocol, sport, via)
+        return Exploration(json.loads(self.core.explore(question)))
 
     @cached_property
     def endpoint_names(self) -> dict[str, str]:
@@ -411,13 +418,12 @@ def _options(
     return chosen | dict(options or {})
 
 
-def _question(source: str, to: str, namespace: str | None, protocol: str, sport: int | None) -> str:
+def _question(
+    source: str, to: str, namespace: str | None, protocol: str, sport: int | None, via: str | None
+) -> str:
     check_choice("connect(protocol=...)", protocol, ("tcp", "udp"))
-    question = {
-        "from": source,
-        "to": to,
-        "namespace": namespace or "default",
-        "protocol": protocol,
-        "sport": sport,
-    }
-    return json.dumps(question)
+    if sport is not None:
+        check_port("connect(sport=...)", sport)
+    asked = {"from": source, "to": to, "namespace": namespace or "default", "protocol": protocol}
+    given = {"sport": sport, "via": via}
+    return json.dumps(asked | {key: value for key, value in given.items() if value is not None})

@@ -33,7 +33,7 @@ class Tuple:
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
-    """The Pod, or whoever else has the address, that got the packet. ``name`` is ``None`` where no Pod has it."""
+    """Who got the packet: a Pod; without ``namespace`` a node itself; without ``name`` whoever has the address."""
 
     namespace: str | None
     name: str | None
@@ -43,7 +43,8 @@ class Endpoint:
 
     def __str__(self) -> str:
         address = _with_port(self.ip, self.port)
-        return f"{self.namespace}/{self.name} ({address})" if self.name else address
+        name = f"{self.namespace}/{self.name}" if self.namespace else self.name
+        return f"{name} ({address})" if name else address
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,7 +171,12 @@ class Exploration:
         ``715827883/2147483648``.
         """
         return [
-            Outcome(each["verdict"], _endpoint(each.get("endpoint")), Fraction(each["exact"]), each)
+            Outcome(
+                each["verdict"],
+                _endpoint(each.get("endpoint")),
+                Fraction(each.get("exact") or each["probability"]),
+                each,
+            )
             for each in self._data["outcomes"]
         ]
 

@@ -13,7 +13,6 @@ __all__ = ["exploration_text", "trace_text"]
 Json = Mapping[str, Any]
 
 INDENT = " " * 5
-HANG = " " * 9
 
 VERDICT_COLORS = {"delivered": "green"}
 
@@ -56,7 +55,7 @@ def _headline(data: Json, paint: Paint) -> Iterator[str]:
     way = f"{_from(data['from'])} to {data['to']}"
     endpoint = data.get("endpoint")
     if verdict == "delivered" and endpoint:
-        on = f" on node {endpoint['node']}" if endpoint.get("node") else ""
+        on = f" on node {endpoint['node']}" if endpoint.get("namespace") and endpoint.get("node") else ""
         yield f"{word}: {way} reaches {_who(endpoint)}{on}"
     else:
         reason = data.get("reason")
@@ -82,11 +81,16 @@ def _packets(data: Json, paint: Paint) -> Iterator[str]:
 
 def _step(step: Json, paint: Paint) -> Iterator[str]:
     node = f"  [{step['node']}]" if step.get("node") else ""
-    yield paint("bold", f"{step['step']}. {step['title']}") + paint("dim", node)
+    title = step["title"][:1].upper() + step["title"][1:]
+    yield paint("bold", f"{step['step']}. {title}") + paint("dim", node)
     before, after = step.get("before"), step.get("after")
     if before:
         yield f"{INDENT}{_tuple(before)}"
+    where = step.get("node")
     for event in step.get("events") or []:
+        if event.get("node", where) != where:
+            where = event["node"]
+            yield f"{INDENT}{paint('dim', f'[{where}]')}"
         for line in EVENTS.get(event["kind"], _plain)(event, paint):
             yield f"{INDENT}{line}"
     if after and after != before:
@@ -103,7 +107,8 @@ def _hook(event: Json, paint: Paint) -> Iterator[str]:
 
 
 def _conntrack(event: Json, _: Paint) -> Iterator[str]:
-    yield f"conntrack: {event['state']}"
+    original = event.get("original")
+    yield f"conntrack: {event['state']}" + (f" of {_tuple(original)}" if original else "")
 
 
 def _rule(event: Json, paint: Paint) -> Iterator[str]:
@@ -158,7 +163,10 @@ def _from(source: Json) -> str:
 
 def _who(endpoint: Json) -> str:
     address = _address(endpoint)
-    return f"Pod {_pod_name(endpoint)} at {address}" if endpoint.get("name") else address
+    if not endpoint.get("name"):
+        return address
+    kind = "Pod" if endpoint.get("namespace") else "Node"
+    return f"{kind} {_pod_name(endpoint)} at {address}"
 
 
 def _pod_name(endpoint: Json | None) -> str:

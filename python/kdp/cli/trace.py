@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -22,6 +22,7 @@ EXIT_FINDING = 3
 @click.command("trace")
 @click.argument("ends", nargs=-1, required=True, metavar="[FROM] TO")
 @click.option("--from", "source", metavar="FROM", help="Who connects, in place of the first argument.")
+@click.option("--via", metavar="NODE", help="The node that packets from outside come to first.")
 @click.option("--explore", is_flag=True, help="Every outcome with its probability.")
 @click.option("--protocol", type=click.Choice(["tcp", "udp"]), default="tcp", show_default=True)
 @click.option(
@@ -39,6 +40,7 @@ def command(
     session: Session,
     ends: tuple[str, ...],
     source: str | None,
+    via: str | None,
     explore: bool,
     protocol: str,
     sport: int | None,
@@ -58,12 +60,13 @@ def command(
     cluster = session.load()
     client, namespace = _client(cluster, source, session)
     target = _target(cluster, to)
+    asked: dict[str, Any] = {"namespace": namespace, "protocol": protocol, "sport": sport, "via": via}
     if explore:
-        exploration = cluster.explore(client, target, namespace=namespace, protocol=protocol, sport=sport)
+        exploration = cluster.explore(client, target, **asked)
         missed = any(each.verdict != "delivered" for each in exploration.outcomes)
         text, data = exploration.text(color=session.colored), exploration.data
     else:
-        trace = cluster.connect(client, target, namespace=namespace, protocol=protocol, sport=sport)
+        trace = cluster.connect(client, target, **asked)
         missed = trace.verdict != "delivered"
         text = trace.text(width=session.width, color=session.colored, wide=output == "wide")
         data = trace.data
