@@ -11,6 +11,8 @@ from kdp import _core
 
 __all__ = ["Host", "PacketResult"]
 
+_PROTOCOLS = {1: "icmp", 6: "tcp", 17: "udp", 58: "icmpv6", 132: "sctp"}
+
 
 @dataclass(frozen=True)
 class PacketResult:
@@ -86,5 +88,18 @@ class Host:
 
     def conntrack(self) -> list[dict[str, Any]]:
         """The connection tracking entries: orig, reply, flags, timeout (seconds), mark, zone, and tcp.state for TCP."""
-        found: list[dict[str, Any]] = json.loads(self._core.conntrack(self._now))
-        return found
+        return [_entry(found) for found in json.loads(self._core.conntrack(self._now))]
+
+
+def _entry(found: Mapping[str, Any]) -> dict[str, Any]:
+    """An entry in the words of ctnetlink: protocols by name, an echo's id as ``icmp_id``; counters where counted."""
+    entry = {
+        key: value for key, value in found.items() if key not in ("proto", "state", "acct_orig", "acct_reply")
+    }
+    for side in ("orig", "reply"):
+        words = {"icmp_id" if key == "id" else key: value for key, value in found[side].items()}
+        entry[side] = words | {"proto": _PROTOCOLS.get(words["proto"], str(words["proto"]))}
+    counters = {key: found[key] for key in ("acct_orig", "acct_reply") if key in found}
+    if any(counter["packets"] for counter in counters.values()):
+        entry |= counters
+    return entry

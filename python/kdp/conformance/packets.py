@@ -75,6 +75,8 @@ class _Run:
         return {"op": step["op"], **found}
 
     def _packet(self, step: Step) -> dict[str, Any]:
+        if not self._has_left(step):
+            return {"dev": step.get("dev"), **self._seen(b"", PacketResult("unsent"))}
         device, packet = self._prepared(step)
         assert device is not None, "a packet comes in by a device"
         for _ in range(step.get("times", 1) - 1):
@@ -85,6 +87,11 @@ class _Run:
     def _local(self, step: Step) -> dict[str, Any]:
         _, packet = self._prepared(step)
         return {"dev": None, **self._seen(packet, self.host.send_local(packet))}
+
+    def _has_left(self, step: Step) -> bool:
+        """Whether the packet that this step answers or quotes left the box, as it did when the case was recorded."""
+        refers = [step.get("reply_to"), step["pkt"].get("quote")]
+        return all(self._outs[number] for number in refers if isinstance(number, int))
 
     def _prepared(self, step: Step) -> tuple[str | None, bytes]:
         """The device and the bytes; an answer comes in where the packet that it answers went out."""
