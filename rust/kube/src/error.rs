@@ -308,3 +308,15 @@ pub const CODES: &[&str] = &[
     "range-full",
     "no-such-object",
 ];
+
+#[cfg(test)]
+mod tests {
+    use super::CODES;
+
+    #[test]
+    fn every_variant_has_a_code_that_is_listed() {
+        let arms = include_str!("error.rs").lines().filter(|line| line.trim_start().starts_with("Error::"));
+        let codes: Vec<&str> = arms.filter_map(|line| line.split('"').nth(1)).collect();
+        assert_eq!(codes, CODES);
+    }
+}

@@ -21,10 +21,18 @@ const ALIAS_BUDGET: usize = 16 << 20;
 /// Reads every object of a YAML text.
 pub(super) fn read(name: &str, text: &str, objects: &mut Vec<Object>) -> Result<(), Error> {
     let mut writer = Writer::new(name, text);
-    let mut document = 0;
+    let (mut document, mut empty) = (0, 0);
     for event in parser(text) {
         let (event, span) = event.map_err(|error| syntax(name, &error))?;
+        if writer.open.is_empty() {
+            refuse_at_once(&event, &place(name, span.start))?;
+        }
         if matches!(event, Event::DocumentEnd) {
+            empty += usize::from(writer.out == "null");
+            if empty > MAX_EMPTY {
+                let found = format!("more than {MAX_EMPTY} empty documents");
+                return Err(Error::NotAnObject { place: place(name, span.start), found });
+            }
             Items::new(name, Origin::Yaml { text, document }, objects).read(&writer.out)?;
             writer.reset();
             document += 1;
@@ -33,6 +41,21 @@ pub(super) fn read(name: &str, text: &str, objects: &mut Vec<Object>) -> Result<
         }
     }
     Ok(())
+}
+
+/// Empty documents that are passed over before a text counts as garbage.
+const MAX_EMPTY: usize = 100_000;
+
+/// A document that begins as no mapping is no object: there is no need to read on.
+fn refuse_at_once(event: &Event<'_>, place: &Place) -> Result<(), Error> {
+    let found = match event {
+        Event::SequenceStart(..) => "a sequence".to_owned(),
+        Event::Scalar(text, style, ..) if *style != ScalarStyle::Plain || resolve(text) != Scalar::Null => {
+            format!("the scalar {}", text.chars().take(40).collect::<String>())
+        }
+        _ => return Ok(()),
+    };
+    Err(Error::NotAnObject { place: place.clone(), found })
 }
 
 pub(super) fn parser(text: &str) -> impl Iterator<Item = granit_parser::ParseResult<'_>> {
