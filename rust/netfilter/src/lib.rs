@@ -5,8 +5,8 @@
 
 pub mod conntrack;
 mod error;
-pub mod nat;
 mod name;
+pub mod nat;
 pub mod recent;
 mod rule;
 mod ruleset;
@@ -17,8 +17,8 @@ pub mod vm;
 pub use error::{CODES, Error, Place};
 pub use name::Name;
 pub use rule::{
-    AddrType, AddrTypes, CtState, CtStates, DevicePattern, Match, NatRange, PortRange, Recent, RecentOp, RejectWith, Rule,
-    Statistic, Target, TcpFlagTest, Test,
+    AddrType, AddrTypes, CtState, CtStates, DevicePattern, IcmpType, Match, NatRange, PortRange, PortSide,
+    Recent, RecentOp, RejectWith, Rule, Statistic, Target, TcpFlagTest, Test,
 };
 pub use ruleset::{Applied, Chain, ChainId, DEPTH_MAX, Hook, Installed, Ruleset, Slot};
 pub use transaction::{Op, Policy, Table, Transaction};

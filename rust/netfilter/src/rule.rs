@@ -73,6 +73,19 @@ pub enum Match {
     },
     /// `-m conntrack --ctstate`.
     CtState(Test<CtStates>),
+    /// `-m state --state`: the same under its older name.
+    State(Test<CtStates>),
+    /// `-m multiport`.
+    Multiport {
+        /// Which port.
+        side: PortSide,
+        /// Ports, one of which it must be.
+        ports: Test<Vec<PortRange>>,
+    },
+    /// `-m icmp --icmp-type`, `-m icmp6 --icmpv6-type`.
+    Icmp(Test<IcmpType>),
+    /// `-m length`: bytes of the IP packet, both ends included.
+    Length(Test<PortRange>),
     /// `-m mark --mark value/mask`.
     Mark(Test<(u32, u32)>),
     /// `-m addrtype`.
@@ -143,6 +156,26 @@ impl PortRange {
     pub fn contains(&self, port: u16) -> bool {
         (self.first..=self.last).contains(&port)
     }
+}
+
+/// Which port `-m multiport` looks at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PortSide {
+    /// `--sports`.
+    Source,
+    /// `--dports`.
+    Destination,
+    /// `--ports`: either of the two.
+    Either,
+}
+
+/// A type of ICMP or ICMPv6 messages.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct IcmpType {
+    /// The type; `None` is any.
+    pub kind: Option<u8>,
+    /// The code; `None` is any.
+    pub code: Option<u8>,
 }
 
 /// `--tcp-flags MASK COMP`.
@@ -334,8 +367,10 @@ pub enum Target {
     Masquerade(NatRange),
     /// `REDIRECT`: DNAT to this host. Addresses of the range are not used.
     Redirect(NatRange),
-    /// `CT --notrack` (`NOTRACK`).
+    /// `NOTRACK`.
     Notrack,
+    /// `CT --notrack`: the same under its newer name.
+    CtNotrack,
 }
 
 /// Addresses and ports that NAT may choose from.

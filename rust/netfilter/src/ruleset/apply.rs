@@ -4,7 +4,7 @@ use kdp_packet::{Cidr, Family};
 use smallvec::SmallVec;
 
 use super::names::DIGEST_LEN;
-use super::reach::allows;
+use super::reach::{allowed_hooks, allows};
 use super::{Chain, ChainId, Installed, Ruleset};
 use crate::text::print_rule;
 use crate::vm::Heads;
@@ -68,6 +68,19 @@ enum Undo {
     Policy(ChainId, Policy),
     Remove(ChainId, usize),
     Insert(ChainId, usize, Box<Installed>),
+}
+
+/// A rule that was taken out and came back: where it is, where it leads, and the hooks that may reach it.
+struct Returned {
+    from: ChainId,
+    to: Option<ChainId>,
+    hooks: u8,
+}
+
+impl Returned {
+    fn of(from: ChainId, rule: &Installed) -> Returned {
+        Returned { from, to: rule.jump, hooks: allowed_hooks(&rule.rule) }
+    }
 }
 
 impl<'a> Work<'a> {
@@ -373,8 +386,25 @@ impl<'a> Work<'a> {
     }
 
     fn roll_back(mut self) {
+        let mut returned = Vec::new();
         while let Some(step) = self.undo.pop() {
+            match &step {
+                Undo::Refill(id, rules, _) => {
+                    returned.extend(rules.iter().map(|rule| Returned::of(*id, rule)))
+                }
+                Undo::Insert(id, _, rule) => returned.push(Returned::of(*id, rule)),
+                _ => {}
+            }
             self.take_back(step);
+        }
+        // While these rules were away, what is above them may have grown.
+        for Returned { from, to, hooks } in returned {
+            // A chain that the transaction made is gone again, with its rules.
+            let Some(chain) = &self.set.chains[from.index()] else { continue };
+            let (table, reached) = (chain.table, chain.hooks);
+            let to = to.filter(|to| self.set.chains[to.index()].is_some());
+            let sound = reached & !hooks == 0 && to.is_none_or(|to| self.set.raise(from, to));
+            self.doubtful[table as usize] |= !sound;
         }
         self.set.lists.settle();
         for table in Table::ALL.into_iter().filter(|table| self.doubtful[*table as usize]) {

@@ -141,8 +141,12 @@ impl Walk {
 
 /// Whether a rule may be reached from every hook of the set.
 pub(super) fn allows(hooks: u8, rule: &Rule) -> bool {
-    let allowed = rule.target.hooks().iter().fold(0u8, |bits, hook| bits | 1 << *hook as u8);
-    hooks & !allowed == 0
+    hooks & !allowed_hooks(rule) == 0
+}
+
+/// The hooks that may reach a rule, as bits.
+pub(super) fn allowed_hooks(rule: &Rule) -> u8 {
+    rule.target.hooks().iter().fold(0, |bits, hook| bits | 1 << *hook as u8)
 }
 
 impl Target {
@@ -154,7 +158,7 @@ impl Target {
             Target::Snat(_) => Some(("SNAT", Table::Nat)),
             Target::Masquerade(_) => Some(("MASQUERADE", Table::Nat)),
             Target::Redirect(_) => Some(("REDIRECT", Table::Nat)),
-            Target::Notrack => Some(("CT", Table::Raw)),
+            Target::Notrack | Target::CtNotrack => Some(("CT", Table::Raw)),
             Target::Continue
             | Target::Accept
             | Target::Drop

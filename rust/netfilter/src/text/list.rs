@@ -6,11 +6,14 @@ use kdp_packet::{Cidr, Family};
 
 use super::full_mask;
 use super::nat_range::{print_ports, print_range};
-use super::print::{print_marked, print_policy, print_reject, print_states, print_types};
+use super::print::{
+    print_marked, print_policy, print_port_list, print_reject, print_states, print_types, side_name,
+};
 use super::words::quote;
 use crate::vm::CERTAIN;
 use crate::{
-    AddrTypes, Chain, Match, NatRange, PortRange, Recent, RecentOp, Rule, Ruleset, Statistic, Target, Test,
+    AddrTypes, Chain, IcmpType, Match, NatRange, PortRange, Recent, RecentOp, Rule, Ruleset, Statistic,
+    Target, Test,
 };
 
 /// The chain as `iptables -t TABLE -L CHAIN -n` lists it: a line for the chain, the columns' titles, a line for each rule.
@@ -74,7 +77,7 @@ fn target_name(target: &Target) -> &str {
         Target::Snat(_) => "SNAT",
         Target::Masquerade(_) => "MASQUERADE",
         Target::Redirect(_) => "REDIRECT",
-        Target::Notrack => "CT",
+        Target::Notrack | Target::CtNotrack => "CT",
     }
 }
 
@@ -96,6 +99,16 @@ fn put_match(out: &mut String, family: Family, test: &Match) {
             }
         }
         Match::CtState(test) => write!(out, "{} ctstate {}", not(test.invert), print_states(test.value)),
+        Match::State(test) => write!(out, "{} state {}", not(test.invert), print_states(test.value)),
+        Match::Multiport { side, ports } => {
+            let not = if ports.invert { " !" } else { "" };
+            write!(out, " multiport {} {not}{}", side_name(*side), print_port_list(&ports.value))
+        }
+        Match::Icmp(test) => return put_icmp(out, family, *test),
+        Match::Length(test) => {
+            let not = if test.invert { "!" } else { "" };
+            write!(out, " length {not}{}", print_ports(test.value, ':'))
+        }
         Match::Mark(test) => write!(out, " mark match{} {}", not(test.invert), print_marked(test.value)),
         Match::AddrType { src, dst } => {
             out.push_str(" ADDRTYPE match");
@@ -113,6 +126,15 @@ fn put_match(out: &mut String, family: Family, test: &Match) {
         Match::Recent(recent) => return put_recent(out, family, recent),
         Match::Nfacct(name) => write!(out, " nfacct-name  {}", quote(name)),
     };
+}
+
+fn put_icmp(out: &mut String, family: Family, test: Test<IcmpType>) {
+    let protocol = if family == Family::V4 { "icmp" } else { "ipv6-icmp" };
+    // Type 255 is what `any` is stored as.
+    let kind = test.value.kind.unwrap_or(u8::MAX);
+    let not = if test.invert { " !" } else { "" };
+    let code = test.value.code.map(|code| format!(" code {code}")).unwrap_or_default();
+    let _ = write!(out, " {protocol}{not}type {kind}{code}");
 }
 
 fn put_ports(out: &mut String, name: &str, test: Option<Test<PortRange>>) {
@@ -162,6 +184,7 @@ fn put_target(out: &mut String, family: Family, target: &Target) {
         Target::Masquerade(range) => return put_own(out, " masq ports: ", range),
         Target::Redirect(range) => return put_own(out, " redir ports ", range),
         Target::Notrack => write!(out, " NOTRACK"),
+        Target::CtNotrack => write!(out, " CT notrack"),
         Target::Continue
         | Target::Accept
         | Target::Drop

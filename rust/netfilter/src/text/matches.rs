@@ -6,7 +6,7 @@ use kdp_packet::{Family, Proto};
 
 use super::arguments::{Arguments, Opt};
 use super::values::{marked, need_number, ports};
-use super::{Problem, effects, ports_match};
+use super::{Problem, effects, packet_matches, ports_match};
 use crate::{AddrType, AddrTypes, CtState, CtStates, Match, Test};
 
 /// A match on its way.
@@ -21,10 +21,23 @@ pub(super) trait Module {
     fn needs(&self) -> Option<Proto> {
         None
     }
+
+    /// Refuses a rule whose protocol does not fit.
+    ///
+    /// Source: the kernel's `struct xt_match`, member `proto`; iptables lets `! -p tcp -m tcp` pass, which nothing matches.
+    fn check(&self, proto: Option<Test<Proto>>) -> Result<(), Problem> {
+        match self.needs() {
+            Some(needed) if proto.is_none_or(|test| test.value != needed) => {
+                let name = super::values::protocol_name(needed);
+                Err(Problem::syntax(format!("match {name} needs -p {name}")))
+            }
+            _ => Ok(()),
+        }
+    }
 }
 
 /// `-m name`.
-pub(super) fn module(name: &str, _family: Family) -> Option<Box<dyn Module>> {
+pub(super) fn module(name: &str, family: Family) -> Option<Box<dyn Module>> {
     Some(match name {
         "tcp" => Box::new(ports_match::Ports::of(Proto::TCP)),
         "udp" => Box::new(ports_match::Ports::of(Proto::UDP)),
@@ -34,6 +47,11 @@ pub(super) fn module(name: &str, _family: Family) -> Option<Box<dyn Module>> {
         "mark" => Box::<Mark>::default(),
         "addrtype" => Box::<AddressTypes>::default(),
         "nfacct" => Box::<Nfacct>::default(),
+        "multiport" => Box::<packet_matches::Multiport>::default(),
+        "length" => Box::<packet_matches::Length>::default(),
+        "state" => Box::<packet_matches::State>::default(),
+        "icmp" if family == Family::V4 => Box::new(packet_matches::Icmp::of(family)),
+        "icmp6" | "icmpv6" if family == Family::V6 => Box::new(packet_matches::Icmp::of(family)),
         "statistic" => Box::<effects::Statistics>::default(),
         "recent" => Box::<effects::Recents>::default(),
         _ => return None,
@@ -44,6 +62,8 @@ pub(super) fn module(name: &str, _family: Family) -> Option<Box<dyn Module>> {
 pub(super) fn implied(proto: Proto) -> Option<Box<dyn Module>> {
     match proto {
         Proto::TCP | Proto::UDP | Proto::SCTP => Some(Box::new(ports_match::Ports::of(proto))),
+        Proto::ICMP => Some(Box::new(packet_matches::Icmp::of(Family::V4))),
+        Proto::ICMPV6 => Some(Box::new(packet_matches::Icmp::of(Family::V6))),
         _ => None,
     }
 }
@@ -103,7 +123,7 @@ impl Module for Conntrack {
 }
 
 /// A list of names with commas between.
-fn set<T: Copy>(option: &str, text: &str, names: &[(T, &str)]) -> Result<Vec<T>, Problem> {
+pub(super) fn set<T: Copy>(option: &str, text: &str, names: &[(T, &str)]) -> Result<Vec<T>, Problem> {
     let of = |word: &str| {
         let found = names.iter().find(|(_, name)| name.eq_ignore_ascii_case(word));
         found.map(|(value, _)| *value).ok_or_else(|| {

@@ -8,6 +8,7 @@ mod effects;
 mod list;
 mod matches;
 mod nat_range;
+mod packet_matches;
 mod ports_match;
 mod print;
 mod restore;

@@ -136,7 +136,7 @@ impl Draft {
         rest.extend(self.output.filter(|test| !is_any(&test.value)).map(Match::Out));
         rest.extend(self.proto.map(Match::Proto));
         for module in self.modules {
-            check_proto(module.needs(), self.proto)?;
+            module.check(self.proto)?;
             rest.push(module.finish()?);
         }
         let (sources, destinations) = (each(self.src, Match::Src)?, each(self.dst, Match::Dst)?);
@@ -199,14 +199,4 @@ fn device(option: &Opt<'_>, arguments: &mut Arguments<'_>) -> Result<DevicePatte
 
 fn is_any(device: &DevicePattern) -> bool {
     device.prefix && device.name.is_empty()
-}
-
-/// Source: the kernel's `struct xt_match`, member `proto`; iptables lets `! -p tcp -m tcp` pass, which nothing matches.
-fn check_proto(needs: Option<Proto>, has: Option<Test<Proto>>) -> Result<(), Problem> {
-    match needs {
-        Some(proto) if has.is_none_or(|test| test.value != proto) => {
-            Err(Problem::syntax(format!("match {proto} needs -p {proto}")))
-        }
-        _ => Ok(()),
-    }
 }

@@ -29,6 +29,7 @@ impl Aim {
             "MASQUERADE" => (Target::Masquerade(NatRange::default()), None),
             "REDIRECT" => (Target::Redirect(NatRange::default()), None),
             "NOTRACK" => (Target::Notrack, None),
+            "CT" => (Target::CtNotrack, Some("--notrack")),
             _ if EXTENSIONS.contains(&name) => return Err(Problem::Target(name.to_string())),
             _ => (Target::Jump(arguments.interner.name(name)), None),
         };
@@ -60,11 +61,21 @@ impl Aim {
             Target::Redirect(range) => {
                 take_nat(range, option, arguments, &["--to-ports", "--to-port"], false)?
             }
+            Target::CtNotrack => match option.name {
+                "--notrack" => true,
+                "--helper" | "--ctevents" | "--expevents" | "--zone" | "--zone-orig" | "--zone-reply"
+                | "--timeout" => {
+                    return Err(Problem::option(option.name, "target \"CT\""));
+                }
+                _ => false,
+            },
             _ => false,
         };
         if taken {
             option.plain()?;
-            if option.name.starts_with("--to") || matches!(self.target, Target::Mark { .. }) {
+            if option.name.starts_with("--to")
+                || matches!(self.target, Target::Mark { .. } | Target::CtNotrack)
+            {
                 self.missing = None;
             }
         }
@@ -183,14 +194,13 @@ pub(super) fn reject_names(family: Family) -> &'static [(u8, &'static str, &'sta
 }
 
 /// Targets of iptables that are not modelled: a jump to one is not a jump to a chain.
-const EXTENSIONS: [&str; 41] = [
+const EXTENSIONS: [&str; 40] = [
     "AUDIT",
     "CHECKSUM",
     "CLASSIFY",
     "CLUSTERIP",
     "CONNMARK",
     "CONNSECMARK",
-    "CT",
     "DNPT",
     "DSCP",
     "ECN",

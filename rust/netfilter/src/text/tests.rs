@@ -139,6 +139,15 @@ fn what_is_wrong_is_named_with_its_line() {
             "-D U 1",
             "ruleset-rule-number: rules:3: table filter, chain U: there is no rule 1; the chain has 0 rule(s)",
         ),
+        (
+            "-A U -m multiport --dports 80",
+            "rule-syntax: rules:3: match multiport needs -p tcp, udp, sctp or udplite",
+        ),
+        ("-A U -m icmp --icmp-type 8", "rule-syntax: rules:3: match icmp needs -p icmp"),
+        (
+            "-A U -j CT --zone 1",
+            "rule-option-not-modelled: rules:3: option \"--zone\" of target \"CT\" is not modelled",
+        ),
         ("-A U -p tcp --dport 80x", "rule-syntax: rules:3: --dport: \"80x\" is not a port from 0 to 65535"),
         (
             "-A U -p tcp --dport 90:80",

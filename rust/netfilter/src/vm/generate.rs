@@ -12,8 +12,9 @@ use proptest::sample::select;
 
 use super::{Frame, Locality};
 use crate::{
-    AddrType, AddrTypes, CtState, CtStates, DevicePattern, Match, Name, NatRange, Op, Policy, PortRange,
-    Recent, RecentOp, RejectWith, Rule, Statistic, Table, Target, TcpFlagTest, Test, Transaction,
+    AddrType, AddrTypes, CtState, CtStates, DevicePattern, IcmpType, Match, Name, NatRange, Op, Policy,
+    PortRange, PortSide, Recent, RecentOp, RejectWith, Rule, Statistic, Table, Target, TcpFlagTest, Test,
+    Transaction,
 };
 
 /// User chains of a generated rule set. A chain jumps to later ones alone, so that no loop forms.
@@ -68,6 +69,16 @@ fn port_match(proto: Proto) -> impl Strategy<Value = Match> {
         .prop_map(move |(sport, dport, flags)| Match::Ports { proto, sport, dport, flags })
 }
 
+fn multiport() -> impl Strategy<Value = Match> {
+    let side = select(vec![PortSide::Source, PortSide::Destination, PortSide::Either]);
+    (side, test(vec(ports(), 1..4))).prop_map(|(side, ports)| Match::Multiport { side, ports })
+}
+
+fn icmp_type() -> impl Strategy<Value = IcmpType> {
+    (select(vec![0u8, 1, 8]), option::of(select(vec![0u8, 53, 80])))
+        .prop_map(|(kind, code)| IcmpType { kind: Some(kind), code })
+}
+
 fn text() -> impl Strategy<Value = Arc<str>> {
     prop_oneof![Just("plain".to_string()), "[ -~]{0,20}", "[^\n\r\u{b}\u{c}\u{85}\u{2028}\u{2029}]{0,8}"]
         .prop_map(Arc::from)
@@ -107,6 +118,9 @@ fn other_match() -> impl Strategy<Value = Match> {
     prop_oneof![
         text().prop_map(Match::Comment),
         test(states()).prop_map(Match::CtState),
+        test(select(vec![CtState::New, CtState::Established]))
+            .prop_map(|test| Match::State(Test { invert: test.invert, value: CtStates::of(&[test.value]) })),
+        test(select(vec![PortRange::one(40), PortRange { first: 30, last: 50 }])).prop_map(Match::Length),
         test((0u32..4, select(vec![3u32, 1, u32::MAX]))).prop_map(Match::Mark),
         (option::of(test(types())), test(types()))
             .prop_map(|(src, dst)| Match::AddrType { src, dst: Some(dst) }),
@@ -118,10 +132,16 @@ fn other_match() -> impl Strategy<Value = Match> {
 
 /// The matches of a rule, header tests first.
 fn matches(family: Family) -> impl Strategy<Value = (Option<Proto>, Vec<Match>)> {
-    let proto = select(vec![Proto::TCP, Proto::TCP, Proto::UDP, Proto::SCTP, Proto::ICMP, Proto(99)]);
+    let icmp = if family == Family::V4 { Proto::ICMP } else { Proto::ICMPV6 };
+    let proto = select(vec![Proto::TCP, Proto::TCP, Proto::UDP, Proto::SCTP, icmp, Proto(99)]);
     let with_ports = proto.prop_flat_map(|proto| {
-        let ports =
-            if proto.has_ports() { option::of(port_match(proto)).boxed() } else { Just(None).boxed() };
+        let ports = match proto {
+            Proto::ICMP | Proto::ICMPV6 => option::of(test(icmp_type()).prop_map(Match::Icmp)).boxed(),
+            _ if proto.has_ports() => {
+                option::of(prop_oneof![3 => port_match(proto), 1 => multiport()]).boxed()
+            }
+            _ => Just(None).boxed(),
+        };
         (test(Just(proto)), ports)
     });
     let heads = (
@@ -138,7 +158,10 @@ fn matches(family: Family) -> impl Strategy<Value = (Option<Proto>, Vec<Match>)>
                 [src, dst, input, output, proto.map(Match::Proto)].into_iter().flatten().collect();
             let (before, after) = if last { (others, Vec::new()) } else { (Vec::new(), others) };
             matches.extend(before);
-            matches.extend(ports.flatten());
+            // multiport wants its protocol, and not its contrary.
+            let turned = proto.is_some_and(|test| test.invert);
+            let ports = ports.flatten().filter(|test| !turned || !matches!(test, Match::Multiport { .. }));
+            matches.extend(ports);
             matches.extend(after);
             (proto.filter(|test| !test.invert).map(|test| test.value), matches)
         },
@@ -237,7 +260,8 @@ impl Packet {
 }
 
 pub(crate) fn packet(family: Family) -> impl Strategy<Value = Packet> {
-    let proto = select(vec![Proto::TCP, Proto::TCP, Proto::UDP, Proto::ICMP, Proto(99)]);
+    let icmp = if family == Family::V4 { Proto::ICMP } else { Proto::ICMPV6 };
+    let proto = select(vec![Proto::TCP, Proto::TCP, Proto::UDP, icmp, Proto(99)]);
     let ends = ((addr(family), port()), (addr(family), port()));
     let device = || option::of(select(vec!["eth0", "eth1", "lo"]));
     (

@@ -2,9 +2,11 @@
 
 use std::net::IpAddr;
 
+use kdp_packet::Headers;
+
 use super::head::has_ports;
 use super::{Choose, Effects, Frame, Locality};
-use crate::{AddrTypes, Match, PortRange, Slot, Statistic, TcpFlagTest, Test};
+use crate::{AddrTypes, IcmpType, Match, PortRange, PortSide, Slot, Statistic, TcpFlagTest, Test};
 
 impl Match {
     /// Whether asking changes anything: then the order in which tests are asked shows.
@@ -19,6 +21,10 @@ impl Match {
             | Match::Comment(_)
             | Match::Ports { .. }
             | Match::CtState(_)
+            | Match::State(_)
+            | Match::Multiport { .. }
+            | Match::Icmp(_)
+            | Match::Length(_)
             | Match::Mark(_)
             | Match::AddrType { .. } => false,
         }
@@ -50,7 +56,10 @@ pub(super) fn meets(
                 && port_holds(*dport, headers.dport)
                 && flags_hold(*flags, headers.tcp_flags())
         }
-        Match::CtState(test) => test.holds(test.value.intersects(frame.ct)),
+        Match::Multiport { side, ports } => has_ports(headers) && multiport_holds(*side, ports, headers),
+        Match::Icmp(test) => headers.fragment.offset == 0 && icmp_holds(*test, headers),
+        Match::Length(test) => test.holds(test.value.contains(headers.length)),
+        Match::CtState(test) | Match::State(test) => test.holds(test.value.intersects(frame.ct)),
         Match::Mark(test) => test.holds(frame.mark & test.value.1 == test.value.0),
         Match::AddrType { src, dst } => {
             type_holds(*src, headers.src, locality) && type_holds(*dst, headers.dst, locality)
@@ -73,6 +82,23 @@ fn next(cells: &mut std::slice::Iter<'_, Slot>) -> Slot {
 
 fn port_holds(test: Option<Test<PortRange>>, port: u16) -> bool {
     test.is_none_or(|test| test.holds(test.value.contains(port)))
+}
+
+fn multiport_holds(side: PortSide, test: &Test<Vec<PortRange>>, headers: &Headers) -> bool {
+    let named = |port: u16| test.value.iter().any(|range| range.contains(port));
+    test.holds(match side {
+        PortSide::Source => named(headers.sport),
+        PortSide::Destination => named(headers.dport),
+        PortSide::Either => named(headers.sport) || named(headers.dport),
+    })
+}
+
+/// Source: net/netfilter/xt_tcpudp.c, v6.12, `type_code_in_range`.
+fn icmp_holds(test: Test<IcmpType>, headers: &Headers) -> bool {
+    headers.icmp().is_some_and(|(kind, code)| {
+        let IcmpType { kind: wanted, code: with } = test.value;
+        test.holds(wanted.is_none_or(|wanted| wanted == kind) && with.is_none_or(|with| with == code))
+    })
 }
 
 fn flags_hold(test: Option<Test<TcpFlagTest>>, flags: u8) -> bool {

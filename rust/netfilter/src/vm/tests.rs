@@ -90,6 +90,22 @@ fn a_virtual_state_counts_beside_the_real_one() {
 }
 
 #[test]
+fn messages_ports_and_lengths_are_looked_at() {
+    let ruleset = rules(
+        "*filter\n:OUTPUT DROP\n-A OUTPUT -p icmp -m icmp --icmp-type 8 -j ACCEPT\n\
+         -A OUTPUT -p tcp -m multiport --dports 80,90:95 -m length --length 0:40 -j ACCEPT\n\
+         -A OUTPUT -p tcp -m multiport ! --ports 80 -j REJECT\nCOMMIT\n",
+    );
+    let reject = Verdict::Reject(crate::RejectWith::PORT_UNREACHABLE);
+    let wanted = [(80, Verdict::Accept), (93, Verdict::Accept), (96, reject)];
+    assert_eq!(wanted.map(|(port, _)| (port, verdict(&ruleset, [1; 4], port).verdict)), wanted);
+    for (kind, wanted) in [(8u16, Verdict::Accept), (0, Verdict::Drop)] {
+        let headers = Headers::plain(Proto::ICMP, ([10, 0, 0, 2].into(), 1), ([1; 4].into(), kind << 8));
+        assert_eq!(run(&ruleset, Table::Filter, Hook::Output, &mut Frame::new(&headers)).0.verdict, wanted);
+    }
+}
+
+#[test]
 fn exploring_three_endpoints_gives_a_third_each() {
     let ruleset = rules(
         "*nat\n:SVC -\n-A OUTPUT -d 10.96.0.1 -p tcp --dport 80 -j SVC\n\

@@ -171,7 +171,7 @@ fn act(rule: &Installed, frame: &mut Frame<'_>) -> (Then, Outcome) {
         Target::Snat(range) => done(Verdict::Snat(range)),
         Target::Masquerade(range) => done(Verdict::Masquerade(range)),
         Target::Redirect(range) => done(Verdict::Redirect(range)),
-        Target::Notrack => {
+        Target::Notrack | Target::CtNotrack => {
             frame.notrack = true;
             (Then::Next, Outcome::Notrack)
         }
