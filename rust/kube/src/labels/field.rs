@@ -37,7 +37,10 @@ impl FieldSelector {
         let terms = terms.map(|part| {
             term(part).map_err(|reason| Error::Field { text: text.to_owned(), term: part.to_owned(), reason })
         });
-        Ok(FieldSelector { terms: terms.collect::<Result<_, _>>()? })
+        let mut terms: Vec<FieldTerm> = terms.collect::<Result<_, _>>()?;
+        // A term without field and value says nothing, not even negated.
+        terms.retain(|term| !(term.field.is_empty() && term.value.is_empty()));
+        Ok(FieldSelector { terms })
     }
 
     /// Whether an object with these published fields is meant.

@@ -74,6 +74,7 @@ fn field_selectors_escape_and_sort() {
     assert!(selector.matches(&labels("b=x")) == selector.terms().is_empty());
     assert!(FieldSelector::parse("f=").unwrap().matches(&labels("")));
     assert!(!FieldSelector::parse("f!=").unwrap().matches(&labels("")));
+    assert_eq!(FieldSelector::parse("!=,==").unwrap(), FieldSelector::default());
     for bad in ["x", "k=a=b", r"k=\a", r"k=\"] {
         assert_eq!(FieldSelector::parse(bad).unwrap_err().code(), "field-selector-syntax", "{bad}");
     }
