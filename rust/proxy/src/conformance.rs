@@ -1,7 +1,7 @@
 //! The rule sets of one node from plain objects: what conformance cases ask for.
 
 use kdp_kube::object::{EndpointSlice, Node, Service};
-use kdp_netfilter::Ruleset;
+use kdp_netfilter::{Ruleset, text};
 use kdp_packet::Family;
 use kdp_sim::Time;
 use serde::Deserialize;
@@ -136,4 +136,29 @@ impl NodeRules {
     pub fn rulesets(&self) -> impl Iterator<Item = &Ruleset> {
         self.families.iter().map(|(_, ruleset)| ruleset)
     }
+
+    /// The rules as iptables-save lists them, by tool: `{"iptables": TEXT, "ip6tables": TEXT}`.
+    pub fn texts(&self) -> Value {
+        let text = |ruleset: &Ruleset| {
+            let tool = match ruleset.family() {
+                Family::V4 => "iptables",
+                Family::V6 => "ip6tables",
+            };
+            (tool.to_owned(), Value::String(text::print(ruleset)))
+        };
+        Value::Object(self.rulesets().map(text).collect())
+    }
+}
+
+/// The rules of a node after its first sync, into empty kernels: see [`NodeRules::texts`]. iptables-restore takes them.
+pub fn render_rules(objects: &[Value], proxy: &Value) -> Result<Value> {
+    Ok(NodeRules::new(objects, proxy)?.texts())
+}
+
+/// The rules after a first sync and after a second one: a list of two answers of [`render_rules`].
+pub fn render_rules_after(objects: &[Value], objects_after: &[Value], proxy: &Value) -> Result<Value> {
+    let mut rules = NodeRules::new(objects, proxy)?;
+    let first = rules.texts();
+    rules.change(objects_after)?;
+    Ok(Value::Array(vec![first, rules.texts()]))
 }

@@ -1,5 +1,7 @@
 //! One family's proxier on one node: what it wrote, and what it writes next.
 
+mod edits;
+mod order;
 #[cfg(test)]
 mod tests;
 mod written;
@@ -8,11 +10,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
-use kdp_netfilter::{Name, Ruleset, Transaction};
+use kdp_netfilter::{Name, Op, Ruleset, Table, Transaction};
 use kdp_packet::Family;
 use kdp_sim::Time;
 
-use self::written::{Shape, Totals, Written, widen};
+use self::edits::{EDITED_SERVICES_MAX, counts, edit};
+use self::order::Order;
+use self::written::{Shape, Totals, Written, same_shared, widen};
 use crate::config::{Config, Settings};
 use crate::iptables::{self, EndpointChains, Input, Scope, Section};
 use crate::names::{PortName, ServiceName, ServicePortName};
@@ -51,6 +55,7 @@ pub struct Proxier {
     full_at: Option<Time>,
     needs_full: bool,
     totals: Totals,
+    order: Order,
 }
 
 /// How a sync goes over the service ports.
@@ -100,6 +105,7 @@ impl Proxier {
             full_at: None,
             needs_full: true,
             totals: Totals::default(),
+            order: Order::default(),
         }
     }
 
@@ -137,8 +143,12 @@ impl Proxier {
         }
         let large = view.endpoints_known() > LARGE_CLUSTER_ENDPOINTS;
         let mut scope = if full || extent == Extent::Whole { Scope::WHOLE } else { Scope::SECTIONS };
-        let sections =
-            if full { self.rewrite_all(view, large) } else { self.rewrite_changed(view, large, &mut scope) };
+        let mut edits = Vec::new();
+        let sections = if full {
+            self.rewrite_all(view, large)
+        } else {
+            self.rewrite_changed(view, large, &mut scope, &mut edits)
+        };
         self.cursor = view.cursor();
         if full {
             self.find_stale(ruleset);
@@ -146,7 +156,7 @@ impl Proxier {
         let stale = self.take_stale(large, now);
         let counts = self.count(&sections, stale.len());
         let shared = self.written.values().flat_map(BTreeMap::values).flat_map(|port| &port.shared);
-        Input { settings: &self.settings, scope, shared, sections, stale }.write(&mut transaction);
+        Input { settings: &self.settings, scope, shared, edits, sections, stale }.write(&mut transaction);
         Synced { transaction, full, counts }
     }
 
@@ -160,11 +170,12 @@ impl Proxier {
     fn rewrite_all(&mut self, view: &FamilyView, large: bool) -> Vec<Section> {
         self.needs_full = false;
         let mut before = std::mem::take(&mut self.written);
-        self.totals = Totals::default();
+        (self.totals, self.order) = Default::default();
         let mut sections = Vec::new();
         for (name, ports) in view.services() {
             let old = before.remove(name).unwrap_or_default();
             sections.extend(self.rewrite(view, name, ports, &old, Pass { large, partial: false }));
+            self.order.set(name, counts(self.written.get(name).into_iter().flat_map(BTreeMap::values)));
             self.retire(name, &old);
         }
         for (name, old) in before {
@@ -173,21 +184,38 @@ impl Proxier {
         sections
     }
 
-    /// Rewrites the service ports of changed Services. Shared chains whose rules differ come into `scope`.
-    fn rewrite_changed(&mut self, view: &FamilyView, large: bool, scope: &mut Scope) -> Vec<Section> {
+    /// Rewrites the service ports of changed Services.
+    ///
+    /// Where their rules in shared chains differ, few are edited in place; after many, the chains come into `scope`.
+    fn rewrite_changed(
+        &mut self,
+        view: &FamilyView,
+        large: bool,
+        scope: &mut Scope,
+        edits: &mut Vec<(Table, Op)>,
+    ) -> Vec<Section> {
         let pass = Pass { large, partial: *scope != Scope::WHOLE };
-        let none = ServicePorts::new();
+        let few =
+            view.changed_since(self.cursor).take(EDITED_SERVICES_MAX + 1).count() <= EDITED_SERVICES_MAX;
+        let none = BTreeMap::new();
         let mut sections = Vec::new();
         for name in view.changed_since(self.cursor) {
             let old = self.written.remove(name).unwrap_or_default();
             for port in old.values() {
                 self.totals.remove(port);
             }
-            let ports = view.service(name).map_or(&none, |ports| ports);
-            sections.extend(self.rewrite(view, name, ports, &old, pass));
-            let new = self.written.get(name);
-            let ports = old.keys().chain(new.into_iter().flat_map(BTreeMap::keys));
-            ports.for_each(|port| widen(scope, old.get(port), new.and_then(|new| new.get(port))));
+            if let Some(ports) = view.service(name) {
+                sections.extend(self.rewrite(view, name, ports, &old, pass));
+            }
+            let new = self.written.get(name).unwrap_or(&none);
+            if !same_shared(&old, new) {
+                if pass.partial && few {
+                    edit(self.order.before(name), &old, new, edits);
+                } else {
+                    widen(scope, &old, new);
+                }
+                self.order.set(name, counts(new.values()));
+            }
             self.retire(name, &old);
         }
         sections

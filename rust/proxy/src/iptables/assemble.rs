@@ -68,6 +68,8 @@ pub(crate) struct Input<'a, I> {
     pub(crate) scope: Scope,
     /// Rules of shared chains, of all service ports in their order.
     pub(crate) shared: I,
+    /// Changes inside shared chains that are out of scope.
+    pub(crate) edits: Vec<(Table, Op)>,
     /// Sections whose own chains are written.
     pub(crate) sections: Vec<Section>,
     /// Chains that nobody calls any more.
@@ -79,7 +81,7 @@ impl<'a, I: Iterator<Item = &'a (Shared, Rule)> + Clone> Input<'a, I> {
     ///
     /// Rules of shared chains come before those of chains of one service port; kube-proxy takes them in turns. What the
     /// kernel has in the end is the same.
-    pub(crate) fn write(self, transaction: &mut Transaction) {
+    pub(crate) fn write(mut self, transaction: &mut Transaction) {
         self.open(transaction, Table::Filter);
         if self.scope.fixed {
             append(transaction, Table::Filter, fixed::filter_first(self.settings));
@@ -95,6 +97,7 @@ impl<'a, I: Iterator<Item = &'a (Shared, Rule)> + Clone> Input<'a, I> {
             append(transaction, Table::Nat, fixed::nat_first(self.settings));
         }
         self.append_shared(transaction, Table::Nat);
+        transaction.ops.extend(std::mem::take(&mut self.edits));
         for section in self.sections {
             let own = section.rules.into_iter().map(|(chain, rule)| (Table::Nat, Op::Append(chain, rule)));
             transaction.ops.extend(own);

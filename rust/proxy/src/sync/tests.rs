@@ -125,6 +125,55 @@ fn the_last_endpoint_leaves_a_rejection() {
     assert!(node.ruleset.chain(id).rules()[0].rule().matches.contains(&comment));
 }
 
+/// Service `s{i}` with one endpoint, or without a slice.
+fn numbered(view: &mut View, i: u8, ready: bool) {
+    let name = format!("s{i:02}");
+    let mut own = service(&name);
+    own.spec.cluster_ips[0] = format!("10.96.1.{i}");
+    view.apply_service(&own).unwrap();
+    if ready {
+        view.apply_slice(&slice(&name, &name, vec![endpoint(&format!("10.1.1.{i}"), "n1")])).unwrap();
+    } else {
+        view.delete_slice("ns", &name);
+    }
+}
+
+#[test]
+fn a_new_service_is_put_in_its_place() {
+    let (mut view, mut node) = (two_services(), Machine::new(&config(36), Family::V4, Extent::Changed));
+    (0..50).for_each(|i| numbered(&mut view, i, i != 25));
+    view.drain();
+    node.sync(&view, 0);
+    numbered(&mut view, 25, true);
+    view.drain();
+    let synced = node.sync(&view, 1);
+    // Out of filter, into nat; a chain and two rules for the Service, a chain and two rules for the endpoint.
+    assert_eq!(synced.transaction.ops.len(), 8);
+    let mut rebuilt = Machine::new(&config(36), Family::V4, Extent::Whole);
+    rebuilt.sync(&view, 0);
+    assert_eq!(listing(&node.ruleset), listing(&rebuilt.ruleset));
+}
+
+#[test]
+fn after_many_changes_shared_chains_are_written_whole() {
+    let (mut view, mut node) = (two_services(), Machine::new(&config(36), Family::V4, Extent::Changed));
+    (0..100).for_each(|i| numbered(&mut view, i, i % 3 == 0));
+    view.drain();
+    node.sync(&view, 0);
+    (0..100).for_each(|i| numbered(&mut view, i, i % 2 == 0));
+    view.drain();
+    let synced = node.sync(&view, 1);
+    assert!(written(&synced.transaction).contains("KUBE-SERVICES"));
+    assert!(!written(&synced.transaction).contains("KUBE-NODEPORTS"), "nothing changed there");
+    // One more, so that places are looked up after a whole write.
+    numbered(&mut view, 7, true);
+    view.drain();
+    node.sync(&view, 2);
+    let mut rebuilt = Machine::new(&config(36), Family::V4, Extent::Whole);
+    rebuilt.sync(&view, 0);
+    assert_eq!(listing(&node.ruleset), listing(&rebuilt.ruleset));
+}
+
 #[test]
 fn what_makes_a_sync_full() {
     let (view, mut node) = (two_services(), Machine::new(&config(36), Family::V4, Extent::Changed));

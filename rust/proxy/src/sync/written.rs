@@ -1,10 +1,12 @@
 //! What a proxier keeps of what it wrote, so that the next sync can be a partial one.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use kdp_netfilter::{Name, Rule, Table};
 
 use crate::iptables::{EndpointChains, Scope, Section, Shared};
+use crate::names::PortName;
 
 /// What was written of a service port.
 #[derive(Clone, Debug, Default)]
@@ -65,16 +67,23 @@ impl Written {
     }
 }
 
-/// Takes the shared chains into `scope` in which a service port's rules differ.
-pub(super) fn widen(scope: &mut Scope, old: Option<&Written>, new: Option<&Written>) {
-    let old = old.map_or(&[][..], |written| &written.shared);
-    let new = new.map_or(&[][..], |written| &written.shared);
-    if old == new {
-        return;
-    }
+/// Whether a Service's rules in shared chains are the same, in the same order.
+pub(super) fn same_shared(old: &BTreeMap<PortName, Written>, new: &BTreeMap<PortName, Written>) -> bool {
+    old.values().flat_map(|port| &port.shared).eq(new.values().flat_map(|port| &port.shared))
+}
+
+/// Takes the shared chains into `scope` in which a Service's rules differ.
+pub(super) fn widen(scope: &mut Scope, old: &BTreeMap<PortName, Written>, new: &BTreeMap<PortName, Written>) {
     for chain in Shared::ALL {
         let own = |(own, _): &&(Shared, Rule)| *own == chain;
-        scope.shared[chain as usize] |= !old.iter().filter(own).eq(new.iter().filter(own));
+        let rules = |ports: &'_ BTreeMap<PortName, Written>| {
+            ports
+                .values()
+                .flat_map(|port| port.shared.iter().filter(own))
+                .map(|(_, rule)| rule.clone())
+                .collect::<Vec<_>>()
+        };
+        scope.shared[chain as usize] |= rules(old) != rules(new);
     }
 }
 
