@@ -144,6 +144,7 @@ CODES: dict[str, type[KdpError]] = {
     "flows-shape": UsageError,
     "flows-ipv6-not-modelled": UnsupportedError,
     "case-invalid": UsageError,
+    "explanation-not-modelled": UnsupportedError,
     "case-not-modelled": UnsupportedError,
     "no-objects": UsageError,
     "argument-invalid": UsageError,
