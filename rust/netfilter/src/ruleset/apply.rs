@@ -390,7 +390,7 @@ impl<'a> Work<'a> {
         while let Some(step) = self.undo.pop() {
             match &step {
                 Undo::Refill(id, rules, _) => {
-                    returned.extend(rules.iter().map(|rule| Returned::of(*id, rule)))
+                    returned.extend(rules.iter().map(|rule| Returned::of(*id, rule)));
                 }
                 Undo::Insert(id, _, rule) => returned.push(Returned::of(*id, rule)),
                 _ => {}

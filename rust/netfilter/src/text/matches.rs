@@ -109,6 +109,9 @@ struct Conntrack(Option<Test<CtStates>>);
 
 impl Module for Conntrack {
     fn take(&mut self, option: &Opt<'_>, arguments: &mut Arguments<'_>) -> Result<bool, Problem> {
+        if option.name.starts_with("--ct") && option.name != "--ctstate" {
+            return Err(Problem::option(option.name, "match \"conntrack\""));
+        }
         if option.name != "--ctstate" {
             return Ok(false);
         }
@@ -162,6 +165,9 @@ impl Module for AddressTypes {
         let place = match option.name {
             "--src-type" => &mut self.src,
             "--dst-type" => &mut self.dst,
+            "--limit-iface-in" | "--limit-iface-out" => {
+                return Err(Problem::option(option.name, "match \"addrtype\""));
+            }
             _ => return Ok(false),
         };
         let text = arguments.value(option.name)?;

@@ -92,9 +92,9 @@ impl Aim {
             | Target::Snat(range)
             | Target::Masquerade(range)
             | Target::Redirect(range)
-                if range.ports.is_some() && !proto.is_some_and(Proto::has_ports) =>
+                if range.ports.is_some() && !proto.is_some_and(|proto| NAT_PORTS.contains(&proto)) =>
             {
-                Err(Problem::syntax("a target with ports needs -p tcp, udp, sctp or udplite"))
+                Err(Problem::syntax("a target with ports needs -p tcp, udp, sctp, dccp or icmp"))
             }
             Target::Reject(RejectWith::TcpReset) if proto != Some(Proto::TCP) => {
                 Err(Problem::syntax("--reject-with tcp-reset needs -p tcp"))
@@ -103,6 +103,10 @@ impl Aim {
         }
     }
 }
+
+/// Protocols of which NAT may change ports; of ICMP it is the id.
+/// Source: iptables 1.8.9, `portok` in extensions/libxt_NAT.c.
+const NAT_PORTS: [Proto; 5] = [Proto::TCP, Proto::UDP, Proto::SCTP, Proto(33), Proto::ICMP];
 
 fn take_nat(
     range: &mut NatRange,
