@@ -113,7 +113,8 @@ class Cluster:
         """
         found = find_kind(kind)
         if name is not None:
-            return [Manifest(json.loads(self.core.get(found.kind, namespace or "default", name)))]
+            space = (namespace or "default") if found.namespaced else ""
+            return [Manifest(json.loads(self.core.get(found.kind, space, name)))]
         return [Manifest(each) for each in json.loads(self.core.list(found.kind, namespace, selector))]
 
     def pod(self, name: str) -> PodRef:

@@ -72,7 +72,10 @@ class Trace:
         return trace_text(self.data)
 
     def text(self, *, width: int = 100, color: bool = False, wide: bool = False) -> str:
-        """Tell the trace in lines of at most ``width`` columns; ``wide`` leaves long rules on one line."""
+        """Tell the trace in lines of at most ``width`` columns.
+
+        ``wide`` leaves long rules on one line, and shows the policies that accepted too.
+        """
         return trace_text(self.data, width=width, color=color, wide=wide)
 
     @property

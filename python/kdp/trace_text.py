@@ -23,7 +23,7 @@ def trace_text(data: Json, *, width: int = 100, color: bool = False, wide: bool 
     lines = [*_headline(data, paint), ""]
     lines += [*_packets(data, paint)]
     for step in data.get("steps") or []:
-        lines += ["", *_step(step, paint)]
+        lines += ["", *_step(step, paint, wide=wide)]
     limit = 10_000 if wide else width
     return "\n".join(folded for line in lines for folded in _fold(line, limit)).rstrip() + "\n"
 
@@ -79,7 +79,7 @@ def _packets(data: Json, paint: Paint) -> Iterator[str]:
         yield f"  {name:<9}  {text:<{size}}  {paint('dim', said[name])}"
 
 
-def _step(step: Json, paint: Paint) -> Iterator[str]:
+def _step(step: Json, paint: Paint, *, wide: bool) -> Iterator[str]:
     node = f"  [{step['node']}]" if step.get("node") else ""
     title = step["title"][:1].upper() + step["title"][1:]
     yield paint("bold", f"{step['step']}. {title}") + paint("dim", node)
@@ -88,6 +88,8 @@ def _step(step: Json, paint: Paint) -> Iterator[str]:
         yield f"{INDENT}{_tuple(before)}"
     where = step.get("node")
     for event in step.get("events") or []:
+        if event["kind"] == "policy" and event["policy"].lower() == "accept" and not wide:
+            continue  # every empty chain would have such a line
         if event.get("node", where) != where:
             where = event["node"]
             yield f"{INDENT}{paint('dim', f'[{where}]')}"

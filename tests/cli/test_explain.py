@@ -33,7 +33,7 @@ def test_the_patch_mends_it(tmp_path: Path, example: Run, run: Run) -> None:
     services = json.loads(example("get", "svc", "-n", "blog-system", "-o", "json").out)
     monitor["spec"]["selector"]["matchLabels"]["component"] = "exporter"
     (tmp_path / "mended.json").write_text(
-        json.dumps({"kind": "List", "items": [monitor, *services["items"]]})
+        json.dumps({"apiVersion": "v1", "kind": "List", "items": [monitor, *services["items"]]})
     )
     done = run("explain", "smon/mysql-exporter", "-n", "monitoring", "-f", str(tmp_path), "-o", "json")
     data = json.loads(done.out)

@@ -78,7 +78,7 @@ def test_objects_are_chosen_as_kubectl_does(example: Run, arguments: list[str], 
 
 def test_labels_and_headers(example: Run) -> None:
     out = example("get", "pods", "was", "--no-headers", "--show-labels", *BLOG).out
-    assert out == "was   1/1   Running   0     3d7h   app=was\n"
+    assert out == "was   1/1   Running   0   3d7h   app=was\n"
 
 
 def test_an_object_as_yaml_and_json_is_the_same_data(example: Run) -> None:

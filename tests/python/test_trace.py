@@ -77,7 +77,7 @@ def delivered() -> dict[str, Any]:
                     rule,
                     {"kind": "choice", "text": "second of three", "probability": "1/3"},
                     {"kind": "nat", "text": "destination 10.99.1.1:3306 becomes 10.0.1.8:3306"},
-                    {"kind": "policy", "table": "filter", "chain": "FORWARD", "policy": "ACCEPT"},
+                    {"kind": "policy", "table": "filter", "chain": "FORWARD", "policy": "accept"},
                 ],
             ),
             step(5, "The packet is delivered", events=[{"kind": "deliver", "text": "to mysql-1"}]),
@@ -108,7 +108,8 @@ def test_the_text_begins_with_the_verdict_and_has_every_step() -> None:
     assert "     nat KUBE-SERVICES rule 4: jump KUBE-SVC-ABCDEFGHIJKLMNOP" in lines
     assert "     => 10.0.1.20:40000 -> 10.0.1.8:3306" in lines
     assert "     choice: second of three (probability 1/3)" in lines
-    assert "     filter FORWARD policy: ACCEPT" in lines
+    assert "     filter FORWARD policy: accept" not in lines
+    assert "     filter FORWARD policy: accept" in Trace(delivered()).text(wide=True)
 
 
 def test_lines_fit_a_hundred_columns_unless_wide_is_asked_for() -> None:

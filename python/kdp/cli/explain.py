@@ -31,5 +31,7 @@ def command(session: Session, what: tuple[str, ...], output: str, exit_code: boo
     if output == "json":
         click.echo(json.dumps(explanation.to_json(), indent=4, ensure_ascii=False))
     else:
-        click.echo(explanation.text(color=session.colored, width=session.width), nl=False)
+        click.echo(
+            explanation.text(color=session.colored, width=session.width), nl=False, color=session.colored
+        )
     return EXIT_FINDING if exit_code and explanation.findings else 0

@@ -119,11 +119,7 @@ def _find(
     found: list[Found] = []
     for kind, name in wanted:
         space = namespace if kind.namespaced else None
-        objects = (
-            cluster.get(kind.kind, name, namespace=space or "", selector=selector)
-            if name
-            else (cluster.get(kind.kind, namespace=space, selector=selector))
-        )
+        objects = cluster.get(kind.kind, name, namespace=space, selector=selector)
         if name and found and found[-1].kind is kind:
             found[-1].objects.extend(objects)
         else:

@@ -73,7 +73,7 @@ def command(
     if output == "json":
         click.echo(json.dumps(data, indent=4, ensure_ascii=False))
     else:
-        click.echo(text, nl=False)
+        click.echo(text, nl=False, color=session.colored)
     return EXIT_FINDING if exit_code and missed else 0
 
 
@@ -127,7 +127,7 @@ def _target(cluster: Cluster, text: str) -> str:
     name, colon, port = text.partition("/")[2].rpartition(":")
     if not colon:
         raise UsageError("argument-invalid", f"{text!r} has no port: write node/NAME:PORT")
-    node = cluster.get("Node", cluster.node(name).name, namespace="")[0]
+    node = cluster.get("Node", cluster.node(name).name)[0]
     addresses = [
         each["address"]
         for each in node.get("status", {}).get("addresses") or []
