@@ -162,3 +162,6 @@ pub fn render_rules_after(objects: &[Value], objects_after: &[Value], proxy: &Va
     rules.change(objects_after)?;
     Ok(Value::Array(vec![first, rules.texts()]))
 }
+
+#[cfg(test)]
+mod tests;

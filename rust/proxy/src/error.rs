@@ -95,3 +95,29 @@ pub const CODES: &[&str] = &[
 
 /// The result of anything that reads input.
 pub type Result<T> = std::result::Result<T, Error>;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_code_is_listed_and_every_message_names_what_was_found() {
+        let (object, field, found) = ("Service ns/a".to_owned(), ".spec".to_owned(), "odd".to_owned());
+        let errors = [
+            Error::UnknownRelease { found: found.clone() },
+            Error::ModeNotModelled { mode: found.clone() },
+            Error::OptionUnknown { option: found.clone(), allowed: "even".into() },
+            Error::option("mode", &found, "even"),
+            Error::ObjectNotValid {
+                object: object.clone(),
+                field: field.clone(),
+                found: found.clone(),
+                allowed: "even",
+            },
+            Error::EndpointTextRefused { object, field, found },
+        ];
+        let codes: Vec<&str> = errors.iter().map(Error::code).collect();
+        assert_eq!(codes, CODES);
+        assert!(errors.iter().all(|error| error.to_string().contains("odd")));
+    }
+}

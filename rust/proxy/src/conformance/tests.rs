@@ -1,0 +1,59 @@
+//! A small cluster's rules as text.
+
+use serde_json::json;
+
+use super::*;
+
+fn objects() -> Vec<Value> {
+    vec![
+        json!({"apiVersion": "v1", "kind": "Node", "metadata": {"name": "n1"}}),
+        json!({"apiVersion": "v1", "kind": "Service", "metadata": {"namespace": "ns1", "name": "svc1"},
+            "spec": {"type": "NodePort", "clusterIP": "172.30.0.041", "clusterIPs": ["172.30.0.041"], "ipFamilies": ["IPv4"],
+                "ports": [{"name": "p80", "port": 80, "protocol": "TCP", "nodePort": 30080}]}}),
+        json!({"apiVersion": "discovery.k8s.io/v1", "kind": "EndpointSlice", "addressType": "IPv4",
+            "metadata": {"namespace": "ns1", "name": "svc1-x", "labels": {"kubernetes.io/service-name": "svc1"}},
+            "endpoints": [{"addresses": ["10.180.0.1"]}], "ports": [{"name": "p80", "port": 80, "protocol": "TCP"}]}),
+    ]
+}
+
+fn proxy() -> Value {
+    json!({"mode": "iptables", "nodeName": "n1", "detectLocal": {"mode": "ClusterCIDR", "clusterCIDR": "10.0.0.0/8"}})
+}
+
+#[test]
+fn a_node_port_service_is_written_as_kube_proxy_writes_it() {
+    let texts = render_rules(&objects(), &proxy()).unwrap();
+    let text = texts["iptables"].as_str().unwrap();
+    let lines = [
+        r#"-A KUBE-SERVICES -d 172.30.0.41/32 -p tcp -m comment --comment "ns1/svc1:p80 cluster IP" -m tcp --dport 80 -j KUBE-SVC-XPGD46QRK7WJZT7O"#,
+        r#"-A KUBE-NODEPORTS -p tcp -m comment --comment "ns1/svc1:p80" -m tcp --dport 30080 -j KUBE-EXT-XPGD46QRK7WJZT7O"#,
+        r#"-A KUBE-SVC-XPGD46QRK7WJZT7O ! -s 10.0.0.0/8 -d 172.30.0.41/32 -p tcp -m comment --comment "ns1/svc1:p80 cluster IP" -m tcp --dport 80 -j KUBE-MARK-MASQ"#,
+        r#"-A KUBE-SVC-XPGD46QRK7WJZT7O -m comment --comment "ns1/svc1:p80 -> 10.180.0.1:80" -j KUBE-SEP-SXIVWICOYRO3J4NJ"#,
+        r#"-A KUBE-SEP-SXIVWICOYRO3J4NJ -s 10.180.0.1/32 -m comment --comment "ns1/svc1:p80" -j KUBE-MARK-MASQ"#,
+        r#"-A KUBE-SEP-SXIVWICOYRO3J4NJ -p tcp -m comment --comment "ns1/svc1:p80" -m tcp -j DNAT --to-destination 10.180.0.1:80"#,
+    ];
+    for line in lines {
+        assert!(text.lines().any(|own| own == line), "missing {line} in\n{text}");
+    }
+    assert!(!texts["ip6tables"].as_str().unwrap().contains("svc1"));
+}
+
+#[test]
+fn a_second_sync_takes_what_is_gone_out() {
+    let first = objects();
+    let texts = render_rules_after(&first, &first[..2], &proxy()).unwrap();
+    let (before, after) = (texts[0]["iptables"].as_str().unwrap(), texts[1]["iptables"].as_str().unwrap());
+    assert!(before.contains("KUBE-SEP-") && !after.contains("KUBE-SEP-"));
+    assert!(after.contains(r#""ns1/svc1:p80 has no endpoints""#));
+}
+
+#[test]
+fn objects_that_do_not_fit_are_named() {
+    let mut odd = objects();
+    odd[1]["spec"]["ports"][0]["protocol"] = json!("ICMP");
+    assert_eq!(render_rules(&odd, &proxy()).unwrap_err().code(), "proxy-object-not-valid");
+    odd[1]["spec"]["ports"] = json!(7);
+    assert_eq!(render_rules(&odd, &proxy()).unwrap_err().code(), "proxy-object-not-valid");
+    let nft = json!({"mode": "nftables"});
+    assert_eq!(render_rules(&objects(), &nft).unwrap_err().code(), "proxy-mode-not-modelled");
+}
