@@ -24,7 +24,9 @@ NODES = ("n1", "n2")
 POD_NETWORKS = (0x0A000100, 0x0A000200)
 FIRST_CLUSTER_IP = 0x0A600001
 OUTSIDE = 0xCB007100
-PORTS = (80, 443, 5353)
+TCP, UDP = 6, 17
+PORTS = ((80, TCP), (443, TCP), (5353, UDP))
+"""Port and protocol of the Services; the Pods listen 8000 above."""
 
 Row = tuple[int, int, int, int, int]
 """src, sport, dst, dport, proto."""
@@ -32,7 +34,7 @@ Row = tuple[int, int, int, int, int]
 
 @st.composite
 def cluster_objects(draw: st.DrawFn, /, *, services: int = 5, pods: int = 8) -> list[Manifest]:
-    """Draw the objects of a cluster of two nodes: up to so many Services and Pods; some Services get no endpoint."""
+    """Draw a cluster of two nodes: so many Services, up to so many Pods; a Service may have no endpoint."""
     objects: list[Manifest] = [
         Node(name, ip=f"192.0.2.{11 + at}", pod_cidr=f"{_text(POD_NETWORKS[at])}/24")
         for at, name in enumerate(NODES)
@@ -45,20 +47,13 @@ def cluster_objects(draw: st.DrawFn, /, *, services: int = 5, pods: int = 8) -> 
                 labels={"app": f"app-{draw(st.integers(0, services - 1))}"},
                 ip=_text(POD_NETWORKS[node] + 10 + number),
                 node=NODES[node],
-                ready=draw(st.integers(0, 4)) > 0,
+                ready=draw(st.integers(0, 7)) > 0,
             )
         )
-    for number in range(draw(st.integers(1, services))):
-        chosen = draw(st.lists(st.sampled_from(PORTS), min_size=1, max_size=2, unique=True))
-        objects.append(
-            Service(
-                f"svc-{number}",
-                selector={"app": f"app-{number}"},
-                cluster_ip=_text(FIRST_CLUSTER_IP + number),
-                ports=[_service_port(port) for port in chosen],
-                session_affinity=draw(st.sampled_from(["None", "None", "ClientIP"])),
-            )
-        )
+    affinities = draw(
+        st.lists(st.sampled_from(["None", "None", "ClientIP"]), min_size=services, max_size=services)
+    )
+    objects += [_service(number, affinity) for number, affinity in enumerate(affinities)]
     return objects
 
 
@@ -69,15 +64,21 @@ def clusters(draw: st.DrawFn, /, *, services: int = 5, pods: int = 8, **options:
     return Cluster(draw(cluster_objects(services=services, pods=pods)), seed=seed, **options)
 
 
-def packets(*, services: int = 5, pods: int = 8) -> st.SearchStrategy[Row]:
-    """Draw five-tuples that fit ``clusters``: from Pods, nodes or outside, to Services, Pods or nobody."""
-    pod_ips = [network + 10 + number for network in POD_NETWORKS for number in range(pods)]
-    service_ips = [FIRST_CLUSTER_IP + number for number in range(services)]
+@st.composite
+def packets(draw: st.DrawFn, /, *, services: int = 5, pods: int = 8) -> Row:
+    """Draw a five-tuple that fits ``clusters``: from a Pod or outside, mostly to a Service, else to a Pod or nobody."""
     # Few clients and few ports, so that flows meet the same entries, and each other's.
-    sources = st.sampled_from([*pod_ips, OUTSIDE + 7])
-    targets = st.one_of(st.sampled_from(service_ips), st.sampled_from([*pod_ips, OUTSIDE + 9]))
-    sports = st.one_of(st.integers(32768, 32800), st.integers(1, 65535))
-    return st.tuples(sources, sports, targets, st.sampled_from(PORTS), st.sampled_from([6, 17]))
+    src = draw(st.sampled_from([*_pod_ips(pods), OUTSIDE + 7]))
+    sport = draw(st.one_of(st.integers(32768, 32771), st.integers(1, 65535)))
+    dport, proto = draw(st.sampled_from(PORTS))
+    if draw(st.integers(0, 3)):
+        return src, sport, FIRST_CLUSTER_IP + draw(st.integers(0, services - 1)), dport, proto
+    dst = draw(st.sampled_from([*_pod_ips(pods), OUTSIDE + 9]))
+    return src, sport, dst, draw(st.sampled_from([dport, dport + 8000])), proto
+
+
+def _pod_ips(pods: int) -> list[int]:
+    return [network + 10 + number for network in POD_NETWORKS for number in range(pods)]
 
 
 def flow_rows(*, services: int = 5, pods: int = 8, max_size: int = 100) -> st.SearchStrategy[list[Row]]:
@@ -106,9 +107,19 @@ def to_flows(rows: Sequence[Row]) -> Flows:
     )
 
 
-def _service_port(port: int) -> dict[str, object]:
-    protocol = "UDP" if port == 5353 else "TCP"
-    return {"name": f"p{port}", "port": port, "protocol": protocol, "targetPort": port + 8000}
+def _service(number: int, session_affinity: str) -> Service:
+    return Service(
+        f"svc-{number}",
+        selector={"app": f"app-{number}"},
+        cluster_ip=_text(FIRST_CLUSTER_IP + number),
+        ports=[_service_port(port, protocol) for port, protocol in PORTS],
+        session_affinity=session_affinity,
+    )
+
+
+def _service_port(port: int, protocol: int) -> dict[str, object]:
+    name = {TCP: "TCP", UDP: "UDP"}[protocol]
+    return {"name": f"p{port}", "port": port, "protocol": name, "targetPort": port + 8000}
 
 
 def _text(address: int) -> str:

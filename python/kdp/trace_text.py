@@ -20,10 +20,9 @@ VERDICT_COLORS = {"delivered": "green"}
 def trace_text(data: Json, *, width: int = 100, color: bool = False, wide: bool = False) -> str:
     """Tell a trace."""
     paint = Paint(on=color)
-    lines = [*_headline(data, paint), ""]
-    lines += [*_packets(data, paint)]
-    for step in data.get("steps") or []:
-        lines += ["", *_step(step, paint, wide=wide)]
+    parts = [list(_headline(data, paint)), list(_packets(data, paint))]
+    parts += [list(_step(step, paint, wide=wide)) for step in data.get("steps") or []]
+    lines = [line for part in parts if part for line in ("", *part)][1:]
     limit = 10_000 if wide else width
     return "\n".join(folded for line in lines for folded in _fold(line, limit)).rstrip() + "\n"
 

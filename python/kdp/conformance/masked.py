@@ -26,6 +26,8 @@ class Masked:
     ports: tuple[int, ...]
     ids: tuple[int, ...]
     sums: tuple[bool, ...]
+    ends: tuple[tuple[bytes, bytes], ...]
+    """For each port, the address that it belongs to and the one at the other end."""
 
 
 def masked(packet: bytes, *, own: bool = False) -> Masked:
@@ -42,7 +44,7 @@ def masked(packet: bytes, *, own: bool = False) -> Masked:
         elif packet[0] & 15 > 5:
             work.mask_options()
     work.mask(0, quoted=False)
-    return Masked(bytes(work.data), tuple(work.ports), tuple(work.ids), tuple(work.sums))
+    return Masked(bytes(work.data), tuple(work.ports), tuple(work.ids), tuple(work.sums), tuple(work.ends))
 
 
 class _Work:
@@ -51,6 +53,7 @@ class _Work:
         self.ports: list[int] = []
         self.ids: list[int] = []
         self.sums: list[bool] = []
+        self.ends: list[tuple[bytes, bytes]] = []
 
     def mask(self, start: int, *, quoted: bool) -> None:
         """Mask the IP packet that begins at ``start``."""
@@ -63,6 +66,8 @@ class _Work:
         if not quoted and whole and protocol in (_TCP, _UDP, _ICMP, _ICMP6):
             self.sums.append(self._sum_is_right(start, protocol, at))
         if protocol in (_TCP, _UDP, _SCTP):
+            src, dst = self._addresses(start)
+            self.ends += [(src, dst), (dst, src)]
             self._take(at, 2, self.ports)
             self._take(at + 2, 2, self.ports)
         elif protocol in _ERRORS and self.data[at : at + 1]:
@@ -70,6 +75,11 @@ class _Work:
         if protocol in _CHECKSUM_AT:
             offset, length = _CHECKSUM_AT[protocol]
             self._take(at + offset, length, None)
+
+    def _addresses(self, start: int) -> tuple[bytes, bytes]:
+        begin, length = (8, 16) if self.data[start] >> 4 == 6 else (12, 4)
+        at = start + begin
+        return bytes(self.data[at : at + length]), bytes(self.data[at + length : at + 2 * length])
 
     def mask_ident(self, start: int) -> None:
         """Mask the identification of an IPv4 header, and the header's checksum."""

@@ -1,13 +1,15 @@
 """What differs between two runs of the same packets, where each may have drawn its own random ports.
 
 A random port or echo id of one run stands for one of the other, the same throughout; everything else must be equal,
-byte for byte. A number that the input names was not drawn and stands for itself.
+byte for byte. A number that the input names was not drawn and stands for itself. Where many ports are drawn, two
+connections to different ends may draw the same one by chance: then ``by_ends`` lets it stand for two.
 """
 
 from __future__ import annotations
 
 from collections.abc import Hashable, Iterable, Mapping, Sequence
-from typing import Any
+from ipaddress import ip_address
+from typing import Any, NamedTuple
 
 from kdp.conformance.masked import masked
 
@@ -15,8 +17,17 @@ __all__ = ["Numbers", "conntrack_differences", "run_differences", "step_differen
 
 Step = Mapping[str, Any]
 Entry = Mapping[str, Any]
-Pair = tuple[int, int, bool]
-"""A number there, the number at the same place here, and whether it is a port (or else an echo id)."""
+
+
+class Pair(NamedTuple):
+    """Two numbers at the same place of two runs."""
+
+    there: int
+    here: int
+    is_port: bool
+    ends: Hashable
+    """Addresses that it belongs to, and the port at the other end where that is the same in both."""
+
 
 _BOOKKEEPING = frozenset({"CONFIRMED", "SRC_NAT_DONE", "DST_NAT_DONE"})
 _NUMBERS = ("sport", "dport", "icmp_id")
@@ -26,27 +37,40 @@ _TIMEOUT_TOLERANCE = 2  # seconds: a real run takes its time
 class Numbers:
     """Which number of the one run stands for which of the other."""
 
-    def __init__(self, named: Iterable[int] = ()) -> None:
-        self._there = {number: number for number in (0, *named)}
-        self._back = dict(self._there)
+    def __init__(self, named: Iterable[int] = (), *, by_ends: bool = False) -> None:
+        self._named = frozenset((0, *named))
+        self._by_ends = by_ends
+        self._there: dict[Hashable, int] = {}
+        self._back: dict[Hashable, int] = {}
 
     def same(self, pairs: Sequence[Pair], *, learn: bool = True) -> bool:
         """Whether the two numbers of each pair may stand for each other; if all may, then they do from now on.
 
         ``learn`` False: only what is known already counts.
-        A drawn port stays in the class of the one that it replaces.
-        Source: net/netfilter/nf_nat_core.c, nf_nat_l4proto_unique_tuple, v6.12: 1-511, 512-1023 (600 up), 1024-65535.
         """
-        there, back = dict(self._there), dict(self._back)
-        for one, other, is_port in pairs:
-            if one not in there and other not in back:
-                if not learn or (is_port and _class_of(one) != _class_of(other)):
-                    return False
-                there[one], back[other] = other, one
-            if there.get(one) != other or back.get(other) != one:
+        there: dict[Hashable, int] = {}
+        back: dict[Hashable, int] = {}
+        for pair in pairs:
+            scope = pair.ends if self._by_ends else None
+            known = there.get((scope, pair.there), self._there.get((scope, pair.there)))
+            known_back = back.get((scope, pair.here), self._back.get((scope, pair.here)))
+            if {pair.there, pair.here} & self._named:
+                known, known_back = (pair.there, pair.there) if pair.there == pair.here else (-1, -1)
+            if known is None and known_back is None and learn and _may_stand(pair):
+                there[scope, pair.there], back[scope, pair.here] = pair.here, pair.there
+            elif (known, known_back) != (pair.here, pair.there):
                 return False
-        self._there, self._back = there, back
+        self._there |= there
+        self._back |= back
         return True
+
+
+def _may_stand(pair: Pair) -> bool:
+    """A drawn port stays in the class of the one that it replaces.
+
+    Source: net/netfilter/nf_nat_core.c, nf_nat_l4proto_unique_tuple, v6.12: 1-511, 512-1023 (600 up), 1024-65535.
+    """
+    return not pair.is_port or _class_of(pair.there) == _class_of(pair.here)
 
 
 def run_differences(
@@ -121,22 +145,38 @@ def _same_packet(one: bytes, other: bytes, numbers: Numbers, *, own: bool) -> bo
     shapes = [(m.rest, m.sums, len(m.ports), len(m.ids)) for m in (there, here)]
     if shapes[0] != shapes[1]:
         return False
-    ports = [(a, b, True) for a, b in zip(there.ports, here.ports, strict=True)]
-    return numbers.same([*ports, *((a, b, False) for a, b in zip(there.ids, here.ids, strict=True))])
+    ports = zip(there.ports, here.ports, there.ends, strict=False)
+    others = [
+        theirs if theirs == ours else None for theirs, ours in zip(there.ports, here.ports, strict=True)
+    ]
+    pairs = [
+        Pair(a, b, True, (*ends, others[at ^ 1] if at ^ 1 < len(others) else None))
+        for at, (a, b, ends) in enumerate(ports)
+    ]
+    return numbers.same(
+        [*pairs, *(Pair(a, b, False, None) for a, b in zip(there.ids, here.ids, strict=True))]
+    )
 
 
 def _same_entry(one: Entry, other: Entry, numbers: Numbers, *, learn: bool) -> bool:
     if abs((one["timeout"] or 0) - (other["timeout"] or 0)) > _TIMEOUT_TOLERANCE:
         return False
-    return numbers.same(
-        [
-            (one[side][key], other[side][key], key != "icmp_id")
-            for side in ("orig", "reply")
-            for key in _NUMBERS
-            if key in one[side]
-        ],
-        learn=learn,
-    )
+    pairs = [pair for side in ("orig", "reply") for pair in _pairs(one[side], other[side])]
+    return numbers.same(pairs, learn=learn)
+
+
+def _pairs(one: Mapping[str, Any], other: Mapping[str, Any]) -> list[Pair]:
+    """The numbers of two tuples."""
+    if "icmp_id" in one:
+        return [Pair(one["icmp_id"], other["icmp_id"], False, None)]
+    if "sport" not in one:
+        return []
+    src, dst = (ip_address(one[end]).packed for end in ("src", "dst"))
+    sport, dport = (one[key] if one[key] == other[key] else None for key in ("sport", "dport"))
+    return [
+        Pair(one["sport"], other["sport"], True, (src, dst, dport)),
+        Pair(one["dport"], other["dport"], True, (dst, src, sport)),
+    ]
 
 
 def _fixed(entry: Entry) -> Hashable:
