@@ -50,6 +50,23 @@ def test_a_drawn_port_stands_for_another_throughout() -> None:
     assert conntrack_differences([entry(40000)], [entry(50001)], numbers) != []
 
 
+def test_by_ends_a_port_may_stand_for_two() -> None:
+    def to(address: str, sport: int) -> dict[str, Any]:
+        return forwarded(wire.tcp("10.244.0.1", address, sport, 8080))
+
+    for by_ends in (False, True):
+        numbers = Numbers(named=[8080], by_ends=by_ends)
+        assert step_differences(to("10.244.0.2", 40000), to("10.244.0.2", 50000), numbers) == []
+        assert (step_differences(to("10.244.0.3", 40000), to("10.244.0.3", 50001), numbers) == []) is by_ends
+        back = (
+            wire.tcp("10.244.0.2", "10.244.0.1", 8080, 40000),
+            wire.tcp("10.244.0.2", "10.244.0.1", 8080, 50001),
+        )
+        assert step_differences(forwarded(back[0]), forwarded(back[1]), numbers) != [], (
+            "it stood for 50000 there"
+        )
+
+
 def test_a_named_number_stands_for_itself() -> None:
     assert step_differences(from_port(1000), from_port(2000), Numbers(named=[1000])) != []
     assert step_differences(from_port(2000), from_port(1000), Numbers(named=[1000])) != []
@@ -107,7 +124,7 @@ def test_a_quoted_packet_is_masked_like_one_that_travels() -> None:
 
     assert masked(error(40000)).rest == masked(error(50000)).rest
     assert masked(error(40000)).rest != masked(error(50000, seq=1)).rest
-    assert masked(error(40000)).ports == (40000, 80)
+    assert [number.value for number in masked(error(40000)).numbers] == [40000, 80]
 
 
 @pytest.mark.parametrize("case", packet_cases().values(), ids=list(packet_cases()))

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from kdp.conformance.packet_diff import conntrack_differences
 from kdp.conformance.packet_spec import answer_to, build
@@ -15,6 +15,8 @@ from tests.kernel.pair import Pair, Sent
 if TYPE_CHECKING:
     from tests.kernel.judge import MakeJudge
     from tests.kernel.streams import Step
+
+T = TypeVar("T")
 
 _BETWEEN_PACKETS = 20_000  # ns: about what the kernel's side takes
 
@@ -46,17 +48,41 @@ class Trial:
             for tool, text in self.rules:
                 judge.load_rules(text, tool=tool)
                 host.load_rules(self.alter(text), tool=tool)
-            return _run(Pair(judge, host, self.named), host, steps)
+            return _run(Pair(judge, host, self.named, by_ends=self._draws_many), host, steps)
         finally:
             judge.close()
+
+    @property
+    def _draws_many(self) -> bool:
+        """Whether every masqueraded connection draws a port; then two of them draw the same now and then."""
+        return any("--random-fully" in text for _, text in self.rules)
 
     def shrunk(self, steps: Sequence[Step], tries: int = 80) -> list[Step]:
         """Leave out steps, many and then few, as long as the two still differ."""
 
-        def differs(candidate: Sequence[Step]) -> int | None:
-            return self.run(candidate).at
+        def differs(candidate: list[Step]) -> list[Step] | None:
+            closed = _closed(candidate)
+            at = self.run(closed).at if closed else None
+            return None if at is None else closed[: at + 1]
 
         return _shrink(list(steps), differs, tries)
+
+    def with_fewer_rules(self, steps: Sequence[Step], tries: int = 80) -> Trial:
+        """Leave out rules, many and then few, as long as the two still differ."""
+
+        def differs(candidate: list[tuple[str, str]]) -> list[tuple[str, str]] | None:
+            return candidate if self._with_lines(candidate).run(steps).at is not None else None
+
+        lines = [(tool, line) for tool, text in self.rules for line in text.splitlines()]
+        return self._with_lines(
+            _shrink(lines, differs, tries, keep=lambda line: not line[1].startswith("-A"))
+        )
+
+    def _with_lines(self, lines: Sequence[tuple[str, str]]) -> Trial:
+        texts: dict[str, str] = {}
+        for tool, line in lines:
+            texts[tool] = f"{texts.get(tool, '')}{line}\n"
+        return replace(self, rules=list(texts.items()))
 
     def as_case(self, name: str, steps: Sequence[Step]) -> dict[str, Any]:
         """A packet case: the references are numbers of steps again."""
@@ -113,20 +139,28 @@ def _nothing(step: int) -> bytes:
     raise AssertionError(f"nothing here quotes step {step}")
 
 
-def _shrink(steps: list[Step], differs: Callable[[Sequence[Step]], int | None], tries: int) -> list[Step]:
-    size = len(steps) // 2
+def _shrink(
+    things: list[T],
+    differs: Callable[[list[T]], list[T] | None],
+    tries: int,
+    keep: Callable[[T], bool] = lambda _: False,
+) -> list[T]:
+    """Leave out halves, quarters and so on; ``differs`` gives what of a candidate is enough to differ."""
+    size = len(things) // 2
     while size:
-        start = len(steps)
+        start = len(things)
         while start > 0 and tries:
             start = max(0, start - size)
-            candidate = _closed(steps[:start] + steps[start + size :])
+            rest = [thing for thing in things[start : start + size] if keep(thing)]
+            if len(rest) == len(things[start : start + size]):
+                continue
             tries -= 1
-            at = differs(candidate) if candidate else None
-            if at is not None:
-                steps = candidate[: at + 1]
-                start = min(start, len(steps))
+            enough = differs(things[:start] + rest + things[start + size :])
+            if enough is not None:
+                things = enough
+                start = min(start, len(things))
         size //= 2
-    return steps
+    return things
 
 
 def _closed(steps: Sequence[Step]) -> list[Step]:

@@ -70,8 +70,10 @@ class Sent:
 class Pair:
     """A box that exists twice."""
 
-    def __init__(self, judge: Judge, emulated: Emulated, named: Iterable[int] = ()) -> None:
-        self.judge, self.emulated, self.numbers = judge, emulated, Numbers(named)
+    def __init__(
+        self, judge: Judge, emulated: Emulated, named: Iterable[int] = (), *, by_ends: bool = False
+    ) -> None:
+        self.judge, self.emulated, self.numbers = judge, emulated, Numbers(named, by_ends=by_ends)
         self.packets = 0
 
     def send(self, device: str | None, packet: bytes, answer: bytes | None = None) -> Sent:

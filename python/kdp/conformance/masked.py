@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import struct
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from kdp.conformance.wire import internet_checksum
 
-__all__ = ["Masked", "masked"]
+__all__ = ["Masked", "Number", "masked"]
 
 _ICMP, _TCP, _UDP, _ICMP6, _SCTP = 1, 6, 17, 58, 132
 _CHECKSUM_AT = {_TCP: (16, 2), _UDP: (6, 2), _SCTP: (8, 4), _ICMP: (2, 2), _ICMP6: (2, 2)}
@@ -15,19 +16,26 @@ _ERRORS = {_ICMP: (3, 4, 5, 11, 12), _ICMP6: (1, 2, 3, 4)}
 _ECHOES = {_ICMP: (0, 8), _ICMP6: (128, 129)}
 
 
+class Number(NamedTuple):
+    """A port or an echo id. ``own`` and ``other``: whose it is, and who is at the other end (ids: in any order)."""
+
+    value: int
+    is_port: bool
+    own: bytes
+    other: bytes
+    other_port: int
+
+
 @dataclass(frozen=True)
 class Masked:
-    """``rest``: the bytes without numbers and checksums; ``ports`` and ``ids``: what was taken out, in order.
+    """``rest``: the bytes without numbers and checksums; ``numbers``: what was taken out, in order.
 
     ``sums``: whether each checksum that was taken out was right.
     """
 
     rest: bytes
-    ports: tuple[int, ...]
-    ids: tuple[int, ...]
+    numbers: tuple[Number, ...]
     sums: tuple[bool, ...]
-    ends: tuple[tuple[bytes, bytes], ...]
-    """For each port, the address that it belongs to and the one at the other end."""
 
 
 def masked(packet: bytes, *, own: bool = False) -> Masked:
@@ -44,16 +52,14 @@ def masked(packet: bytes, *, own: bool = False) -> Masked:
         elif packet[0] & 15 > 5:
             work.mask_options()
     work.mask(0, quoted=False)
-    return Masked(bytes(work.data), tuple(work.ports), tuple(work.ids), tuple(work.sums), tuple(work.ends))
+    return Masked(bytes(work.data), tuple(work.numbers), tuple(work.sums))
 
 
 class _Work:
     def __init__(self, data: bytearray) -> None:
         self.data = data
-        self.ports: list[int] = []
-        self.ids: list[int] = []
+        self.numbers: list[Number] = []
         self.sums: list[bool] = []
-        self.ends: list[tuple[bytes, bytes]] = []
 
     def mask(self, start: int, *, quoted: bool) -> None:
         """Mask the IP packet that begins at ``start``."""
@@ -67,14 +73,16 @@ class _Work:
             self.sums.append(self._sum_is_right(start, protocol, at))
         if protocol in (_TCP, _UDP, _SCTP):
             src, dst = self._addresses(start)
-            self.ends += [(src, dst), (dst, src)]
-            self._take(at, 2, self.ports)
-            self._take(at + 2, 2, self.ports)
+            sport, dport = self._take(at, 2), self._take(at + 2, 2)
+            self.numbers += [
+                Number(sport, is_port=True, own=src, other=dst, other_port=dport),
+                Number(dport, is_port=True, own=dst, other=src, other_port=sport),
+            ]
         elif protocol in _ERRORS and self.data[at : at + 1]:
             self._mask_icmp(protocol, start, at, quoted=quoted)
         if protocol in _CHECKSUM_AT:
             offset, length = _CHECKSUM_AT[protocol]
-            self._take(at + offset, length, None)
+            self._take(at + offset, length)
 
     def _addresses(self, start: int) -> tuple[bytes, bytes]:
         begin, length = (8, 16) if self.data[start] >> 4 == 6 else (12, 4)
@@ -85,31 +93,35 @@ class _Work:
         """Mask the identification of an IPv4 header, and the header's checksum."""
         length = (self.data[start] & 15) * 4
         self.sums.append(internet_checksum(bytes(self.data[start : start + length])) == 0)
-        self._take(start + 4, 2, None)
-        self._take(start + 10, 2, None)
+        self._take(start + 4, 2)
+        self._take(start + 10, 2)
 
     def mask_options(self) -> None:
         """Mask the options of an IPv4 header, and the header's checksum."""
         length = (self.data[0] & 15) * 4
         self.sums.append(internet_checksum(bytes(self.data[:length])) == 0)
-        self._take(20, length - 20, None)
-        self._take(10, 2, None)
+        self._take(20, length - 20)
+        self._take(10, 2)
 
     def _mask_icmp(self, protocol: int, start: int, at: int, *, quoted: bool) -> None:
         if self.data[at] in _ECHOES[protocol]:
-            self._take(at + 4, 2, self.ids)
+            one, other = sorted(self._addresses(start))
+            self.numbers.append(
+                Number(self._take(at + 4, 2), is_port=False, own=one, other=other, other_port=0)
+            )
         elif self.data[at] in _ERRORS[protocol] and not quoted:
             self.mask(at + 8, quoted=True)
             if protocol == _ICMP:
                 # A box numbers the errors that it makes from a counter with a random start (and IPv6 numbers none).
                 self.mask_ident(start)
 
-    def _take(self, at: int, length: int, into: list[int] | None) -> None:
-        """Write zeros over a field, as far as the packet has it."""
-        if at + length <= len(self.data):
-            if into is not None:
-                into.append(int.from_bytes(self.data[at : at + length], "big"))
-            self.data[at : at + length] = bytes(length)
+    def _take(self, at: int, length: int) -> int:
+        """Write zeros over a field, and give what it was: 0 where the packet does not have it whole."""
+        if at + length > len(self.data):
+            return 0
+        value = int.from_bytes(self.data[at : at + length], "big")
+        self.data[at : at + length] = bytes(length)
+        return value
 
     def _transport(self, start: int) -> tuple[int, int, bool] | None:
         """Protocol, where its header begins, whether all of it is there; None for a later fragment or no IP packet."""
@@ -128,7 +140,7 @@ class _Work:
         while protocol in (0, 43, 44, 60) and len(self.data) >= at + 8:
             if protocol == 44:
                 offset = int.from_bytes(self.data[at + 2 : at + 4], "big")
-                self._take(at + 4, 4, None)  # a box that puts a packet together numbers its fragments anew
+                self._take(at + 4, 4)  # a box that puts a packet together numbers its fragments anew
                 if offset >> 3:
                     return None
                 whole = whole and not offset & 1

@@ -9,25 +9,16 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Iterable, Mapping, Sequence
 from ipaddress import ip_address
-from typing import Any, NamedTuple
+from typing import Any
 
-from kdp.conformance.masked import masked
+from kdp.conformance.masked import Number, masked
 
 __all__ = ["Numbers", "conntrack_differences", "run_differences", "step_differences"]
 
 Step = Mapping[str, Any]
 Entry = Mapping[str, Any]
-
-
-class Pair(NamedTuple):
-    """Two numbers at the same place of two runs."""
-
-    there: int
-    here: int
-    is_port: bool
-    ends: Hashable
-    """Addresses that it belongs to, and the port at the other end where that is the same in both."""
-
+Pair = tuple[Number, Number]
+"""Two numbers at the same place of two runs."""
 
 _BOOKKEEPING = frozenset({"CONFIRMED", "SRC_NAT_DONE", "DST_NAT_DONE"})
 _NUMBERS = ("sport", "dport", "icmp_id")
@@ -50,27 +41,34 @@ class Numbers:
         """
         there: dict[Hashable, int] = {}
         back: dict[Hashable, int] = {}
-        for pair in pairs:
-            scope = pair.ends if self._by_ends else None
-            known = there.get((scope, pair.there), self._there.get((scope, pair.there)))
-            known_back = back.get((scope, pair.here), self._back.get((scope, pair.here)))
-            if {pair.there, pair.here} & self._named:
-                known, known_back = (pair.there, pair.there) if pair.there == pair.here else (-1, -1)
-            if known is None and known_back is None and learn and _may_stand(pair):
-                there[scope, pair.there], back[scope, pair.here] = pair.here, pair.there
-            elif (known, known_back) != (pair.here, pair.there):
+        for one, other in pairs:
+            if {one.value, other.value} & self._named:
+                if one.value != other.value:
+                    return False
+                continue
+            scope = _ends(one, other) if self._by_ends else None
+            key, key_back = (scope, one.value), (scope, other.value)
+            known = (there.get(key, self._there.get(key)), back.get(key_back, self._back.get(key_back)))
+            if known == (None, None) and learn and _may_stand(one, other):
+                there[key], back[key_back] = other.value, one.value
+            elif known != (other.value, one.value):
                 return False
         self._there |= there
         self._back |= back
         return True
 
 
-def _may_stand(pair: Pair) -> bool:
+def _may_stand(one: Number, other: Number) -> bool:
     """A drawn port stays in the class of the one that it replaces.
 
     Source: net/netfilter/nf_nat_core.c, nf_nat_l4proto_unique_tuple, v6.12: 1-511, 512-1023 (600 up), 1024-65535.
     """
-    return not pair.is_port or _class_of(pair.there) == _class_of(pair.here)
+    return not one.is_port or _class_of(one.value) == _class_of(other.value)
+
+
+def _ends(one: Number, other: Number) -> Hashable:
+    """Whose a number is, and who is at the other end, with the port there if it is the same in both runs."""
+    return (one.own, one.other, one.other_port if one.other_port == other.other_port else None)
 
 
 def run_differences(
@@ -142,40 +140,34 @@ class _Entries:
 
 def _same_packet(one: bytes, other: bytes, numbers: Numbers, *, own: bool) -> bool:
     there, here = masked(one, own=own), masked(other, own=own)
-    shapes = [(m.rest, m.sums, len(m.ports), len(m.ids)) for m in (there, here)]
-    if shapes[0] != shapes[1]:
+    if (there.rest, there.sums, len(there.numbers)) != (here.rest, here.sums, len(here.numbers)):
         return False
-    ports = zip(there.ports, here.ports, there.ends, strict=False)
-    others = [
-        theirs if theirs == ours else None for theirs, ours in zip(there.ports, here.ports, strict=True)
-    ]
-    pairs = [
-        Pair(a, b, True, (*ends, others[at ^ 1] if at ^ 1 < len(others) else None))
-        for at, (a, b, ends) in enumerate(ports)
-    ]
-    return numbers.same(
-        [*pairs, *(Pair(a, b, False, None) for a, b in zip(there.ids, here.ids, strict=True))]
-    )
+    return numbers.same(list(zip(there.numbers, here.numbers, strict=True)))
 
 
 def _same_entry(one: Entry, other: Entry, numbers: Numbers, *, learn: bool) -> bool:
     if abs((one["timeout"] or 0) - (other["timeout"] or 0)) > _TIMEOUT_TOLERANCE:
         return False
-    pairs = [pair for side in ("orig", "reply") for pair in _pairs(one[side], other[side])]
+    pairs = [
+        pair
+        for side in ("orig", "reply")
+        for pair in zip(_numbers(one[side]), _numbers(other[side]), strict=True)
+    ]
     return numbers.same(pairs, learn=learn)
 
 
-def _pairs(one: Mapping[str, Any], other: Mapping[str, Any]) -> list[Pair]:
-    """The numbers of two tuples."""
-    if "icmp_id" in one:
-        return [Pair(one["icmp_id"], other["icmp_id"], False, None)]
-    if "sport" not in one:
+def _numbers(of: Mapping[str, Any]) -> list[Number]:
+    """The numbers of a tuple."""
+    src, dst = (ip_address(of[end]).packed for end in ("src", "dst"))
+    if "icmp_id" in of:
+        one, other = sorted((src, dst))
+        return [Number(of["icmp_id"], is_port=False, own=one, other=other, other_port=0)]
+    if "sport" not in of:
         return []
-    src, dst = (ip_address(one[end]).packed for end in ("src", "dst"))
-    sport, dport = (one[key] if one[key] == other[key] else None for key in ("sport", "dport"))
+    sport, dport = of["sport"], of["dport"]
     return [
-        Pair(one["sport"], other["sport"], True, (src, dst, dport)),
-        Pair(one["dport"], other["dport"], True, (dst, src, sport)),
+        Number(sport, is_port=True, own=src, other=dst, other_port=dport),
+        Number(dport, is_port=True, own=dst, other=src, other_port=sport),
     ]
 
 
