@@ -17,7 +17,7 @@ f=examples/mysql/
 title "1. A Service finds Pods by their labels, never by name"
 run kdp get service mysql-service -n blog-system -o wide -f $f
 echo
-run kdp get pods -n blog-system -l app=mysql -o wide --show-labels -f $f
+run kdp get pods -n blog-system -l app=mysql -o wide -f $f
 
 title "2. Between them stand its endpoints: the addresses of the Pods found"
 run kdp get endpoints,endpointslices -n blog-system -f $f
@@ -25,8 +25,7 @@ echo
 run kdp explain svc/mysql-service -n blog-system -f $f
 
 title "3. The cluster IP is on no interface: every node has rules for it"
-chain=KUBE-SERVICES
-run kdp rules --node node-1 --chain $chain -f $f
+run kdp rules --node node-1 --chain KUBE-SERVICES -f $f
 chain="$(kdp rules --node node-1 --chain KUBE-SERVICES -q -f $f | sed -n 's/^\(KUBE-SVC-[A-Z0-9]*\) .*mysql-service.*/\1/p' | head -1)"
 echo
 run kdp rules --node node-1 --chain "$chain" -f $f

@@ -37,6 +37,7 @@ class Session:
     namespace: str | None
     seed: int
     k8s: str | None
+    cluster_cidr: str | None
     color: str
     quiet: bool
 
@@ -78,7 +79,8 @@ class Session:
         from kdp.cluster import Cluster
         from kdp.sources import from_paths
 
-        chosen = {"seed": self.seed, **({"k8s": self.k8s} if self.k8s else {}), **options}
+        given = {"k8s": self.k8s, "cluster_cidr": self.cluster_cidr}
+        chosen = {"seed": self.seed, **{key: value for key, value in given.items() if value}, **options}
         sources = from_paths(self.files, recursive=self.recursive)
         with loading(sum(len(data) for _, data in sources), quiet=self.quiet):
             cluster = Cluster.from_sources(sources, chosen)
@@ -110,6 +112,11 @@ def _options() -> list[Decorator]:
         ),
         click.option("--k8s", metavar="RELEASE", help="The Kubernetes release to emulate, such as 1.33."),
         click.option(
+            "--cluster-cidr",
+            metavar="CIDR",
+            help="kube-proxy's --cluster-cidr: where Pods are (default: what the Nodes' podCIDRs span).",
+        ),
+        click.option(
             "--color",
             type=click.Choice(["auto", "always", "never"]),
             default="auto",
@@ -131,11 +138,12 @@ def cluster_options(function: Callable[..., R]) -> Callable[..., R]:
         namespace: str | None,
         seed: int,
         k8s: str | None,
+        cluster_cidr: str | None,
         color: str,
         quiet: bool,
         **rest: Any,
     ) -> R:
-        session = Session(files, recursive, namespace, seed, k8s, color, quiet)
+        session = Session(files, recursive, namespace, seed, k8s, cluster_cidr, color, quiet)
         return function(session, **rest)
 
     wrapped: Callable[..., R] = command
