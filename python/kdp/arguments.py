@@ -13,6 +13,9 @@ __all__ = ["bad_argument", "check_choice", "check_ip", "check_labels", "check_na
 
 V = TypeVar("V")
 
+LIKE = 0.5
+"""From this likeness on (0 to 1) a name counts as near."""
+
 
 def bad_argument(place: str, fault: str) -> UsageError:
     """Give the error of one argument; ``place`` is like ``kdp.Service(ports=...)``."""
@@ -65,5 +68,10 @@ def check_labels(place: str, labels: Mapping[str, str] | None) -> dict[str, str]
 
 
 def nearest(name: str, names: Iterable[str], count: int = 3) -> list[str]:
-    """Give the names that look most like the one that was not found, best first."""
-    return difflib.get_close_matches(name, list(names), n=count, cutoff=0.5)
+    """Give the names that look most like the one that was not found, best first, equal ones in their order."""
+    found = [each for each in dict.fromkeys(names) if _likeness(name, each) >= LIKE]
+    return sorted(found, key=lambda each: -_likeness(name, each))[:count]
+
+
+def _likeness(name: str, other: str) -> float:
+    return difflib.SequenceMatcher(None, name, other).ratio()
