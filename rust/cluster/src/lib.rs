@@ -1,1 +1,29 @@
-//! A cluster on virtual time: nodes, Pods, and packets between them.
+//! A cluster on virtual time: objects, controllers, nodes, and packets between them.
+//!
+//! Every change is a write to the store. What follows from it comes over edges, each with a latency: the controllers' slices,
+//! the proxies' view, a node's rules. Nodes are lazy: one builds its rules when a packet, a listing or a timer asks.
+
+mod answer;
+mod client;
+mod cluster;
+pub mod conformance;
+mod directory;
+mod dns;
+mod edges;
+mod error;
+pub mod evidence;
+mod explore;
+mod node;
+mod options;
+mod path;
+mod question;
+mod steps;
+pub mod topology;
+mod views;
+mod world;
+
+pub use cluster::Cluster;
+pub use edges::{Edge, Latency};
+pub use error::{CODES, Error};
+pub use options::Options;
+pub use question::{From, Question};

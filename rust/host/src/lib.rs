@@ -6,6 +6,7 @@
 mod batch;
 mod device;
 mod error;
+mod exchange;
 mod fate;
 mod host;
 mod packet;
@@ -19,6 +20,7 @@ mod walk;
 pub use batch::{Batch, RowVerdict};
 pub use device::{Device, DeviceId, Devices, LOOPBACK};
 pub use error::{CODES, Error};
+pub use exchange::Exchange;
 pub use fate::{AnswerReason, DropReason, Fate, SendError, Walk};
 pub use host::{Evaluator, Host};
 pub use packet::Packet;

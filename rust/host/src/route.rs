@@ -66,6 +66,13 @@ impl Routes {
         lengths.iter().find_map(|(len, _)| self.routes.get(&Cidr::new(dst, *len)?)).copied()
     }
 
+    /// All routes, the longest prefixes first, then by network.
+    pub fn iter(&self) -> impl Iterator<Item = (&Cidr, &RouteKind)> {
+        let mut all: Vec<_> = self.routes.iter().collect();
+        all.sort_unstable_by_key(|(to, _)| (std::cmp::Reverse(to.prefix_len()), **to));
+        all.into_iter()
+    }
+
     /// Removes all routes that leave by `device`: what happens when it goes down.
     pub fn remove_device(&mut self, gone: DeviceId) {
         let by = |kind: &RouteKind| matches!(kind, RouteKind::Unicast { device, .. } if *device == gone);

@@ -1,1 +1,48 @@
-//! The extension module kdp._core.
+//! The extension module `kdp._core`: converts, releases the GIL, calls once, wraps.
+
+mod cluster;
+mod columns;
+mod errors;
+mod exchange;
+mod host;
+mod interrupt;
+
+use pyo3::prelude::*;
+
+/// What decides and counts. Private to the package `kdp`.
+#[pymodule]
+mod _core {
+    use pyo3::prelude::*;
+
+    #[pymodule_export]
+    use super::cluster::Cluster;
+    #[pymodule_export]
+    use super::conformance;
+    #[pymodule_export]
+    use super::errors::error_codes;
+    #[pymodule_export]
+    use super::host::Host;
+    #[pymodule_export]
+    use super::releases;
+
+    #[pymodule_init]
+    fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {
+        module.add("__version__", env!("CARGO_PKG_VERSION"))
+    }
+}
+
+/// The Kubernetes releases that have a profile, oldest first.
+#[pyfunction]
+fn releases() -> Vec<String> {
+    use kdp_proxy::Profile;
+    (Profile::FIRST..=Profile::LAST).map(|minor| format!("1.{minor}")).collect()
+}
+
+/// Runs one case: JSON in, JSON out.
+#[pyfunction]
+fn conformance(py: Python<'_>, kind: &str, text: &str) -> PyResult<String> {
+    let case =
+        serde_json::from_str(text).map_err(|e| errors::usage(py, &format!("the case is no JSON: {e}")))?;
+    let result = py.detach(|| kdp_cluster::conformance::run(kind, &case));
+    result.map(|value| value.to_string()).map_err(|e| errors::raise(py, &e))
+}

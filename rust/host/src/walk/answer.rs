@@ -9,7 +9,7 @@ use kdp_packet::{Headers, Proto, wire};
 
 use super::{Attached, Context, Passage, Stop};
 use crate::Error;
-use crate::fate::{AnswerReason, Fate};
+use crate::fate::{AnswerReason, Fate, SendError};
 use crate::packet::Packet;
 use crate::route::RouteKind;
 use crate::trace::Record;
@@ -21,7 +21,10 @@ impl<C: Choose, R: Record> Context<'_, C, R> {
     /// Source: nf_reject_ipv4.c, nf_conntrack_core.c `nf_conntrack_attach`, v6.12.
     pub(super) fn answer(&mut self, passage: &mut Passage, why: AnswerReason) -> Result<Stop, Stop> {
         let Some(packet) = self.make_answer(passage, why)? else {
-            return Ok(Fate::Answered { why, answer: None }.into());
+            // Without an answer a REJECT is a drop, of which a local sender is told (`nf_hook_slow`: EPERM).
+            let local = passage.input.is_none();
+            let fate = if local { Fate::SendError(SendError::NotPermitted) } else { Fate::Answered { why, answer: None } };
+            return Ok(fate.into());
         };
         let attached = self.attach_answer(passage);
         let answer = Passage { packet, input: None, output: None, mark: 0, attached };

@@ -125,6 +125,9 @@ impl<'a, C: Choose, R: Record> Context<'a, C, R> {
         if headers.fragment.mf || headers.fragment.offset != 0 {
             return Err(Error::NotModelled { what: "reassembly of fragments" }.into());
         }
+        if self.is_foreign_loopback(&passage) {
+            return Err(DropReason::MartianDestination.into());
+        }
         self.enter(Hook::Prerouting);
         self.rules(Table::Raw, Hook::Prerouting, &mut passage)?;
         self.track(&mut passage, true)?;
@@ -168,7 +171,7 @@ impl<'a, C: Choose, R: Record> Context<'a, C, R> {
         self.nat(Hook::Output, &mut passage)?;
         let after = passage.packet.headers.tuple(0);
         if (before.dst, before.src) != (after.dst, after.src) || mark != passage.mark {
-            self.route_output(&mut passage)?;
+            self.route_output_again(&mut passage)?;
         }
         self.rules(Table::Filter, Hook::Output, &mut passage)?;
         self.leave(passage)

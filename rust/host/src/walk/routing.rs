@@ -29,7 +29,7 @@ impl<C: Choose, R: Record> Context<'_, C, R> {
         let (src, dst) = (passage.packet.headers.src, passage.packet.headers.dst);
         if input != LOOPBACK {
             self.check_source(input, src)?;
-            self.check_destination(dst)?;
+            self.check_destination(passage)?;
         }
         if self.host.devices.is_local(dst) {
             return Ok(Decision::Local);
@@ -50,6 +50,13 @@ impl<C: Choose, R: Record> Context<'_, C, R> {
             Some(RouteKind::Prohibit) => Err(self.no_route(passage, (3, 13), (1, 1))?),
             None => Err(self.no_route(passage, (3, 0), (1, 0))?),
         }
+    }
+
+    /// `::1` on a device other than `lo`. Source: net/ipv6/ip6_input.c `ip6_rcv_core`, v6.12: dropped before any hook.
+    pub(super) fn is_foreign_loopback(&self, passage: &Passage) -> bool {
+        let headers = &passage.packet.headers;
+        let is_foreign = passage.input != Some(LOOPBACK) && headers.src.is_ipv6();
+        is_foreign && (headers.src.is_loopback() || headers.dst.is_loopback())
     }
 
     fn forwards(&self, family: Family) -> bool {
@@ -88,14 +95,34 @@ impl<C: Choose, R: Record> Context<'_, C, R> {
         }
     }
 
-    fn check_destination(&self, dst: IpAddr) -> Result<(), DropReason> {
+    /// Nobody outside reaches the loopback network. An IPv6 packet that was translated to `::1` finds no route.
+    fn check_destination(&mut self, passage: &mut Passage) -> Result<(), Stop> {
+        let dst = passage.packet.headers.dst;
         let allowed = dst.is_ipv4() && self.host.sysctls.route_localnet;
-        if dst.is_loopback() && !allowed { Err(DropReason::MartianDestination) } else { Ok(()) }
+        if !dst.is_loopback() || allowed {
+            return Ok(());
+        }
+        if dst.is_ipv6() { Err(self.no_route(passage, (3, 0), (1, 0))?) } else { Err(DropReason::MartianDestination.into()) }
     }
 
-    /// A route for a packet of the box itself. Source: `ip_route_output_key_hash_rcu`, `ip_route_me_harder`, v6.12.
-    pub(super) fn route_output(&mut self, passage: &mut Passage) -> Result<(), Stop> {
+    /// Another route for a packet of the box itself, once it goes elsewhere: this time its source counts.
+    /// Source: `ip_route_me_harder` (net/ipv4/netfilter.c), `__mkroute_output` (net/ipv4/route.c), v6.12; IPv6 looks at no
+    /// source.
+    pub(super) fn route_output_again(&mut self, passage: &mut Passage) -> Result<(), Stop> {
         let (src, dst) = (passage.packet.headers.src, passage.packet.headers.dst);
+        let from_loopback = src.is_ipv4() && src.is_loopback() && !self.host.sysctls.route_localnet;
+        let leaves = !self.host.devices.is_local(dst)
+            && matches!(self.host.routes.lookup(dst), Some(RouteKind::Unicast { .. }));
+        if from_loopback && leaves {
+            return Err(Stop::from(Fate::SendError(SendError::InvalidArgument)));
+        }
+        self.route_output(passage)
+    }
+
+    /// A route for a packet of the box itself, which a raw socket sends: the source that is written in its header is not
+    /// asked for. Source: `ip_route_output_key_hash_rcu` (net/ipv4/route.c), `raw_sendmsg` (net/ipv4/raw.c), v6.12.
+    pub(super) fn route_output(&mut self, passage: &mut Passage) -> Result<(), Stop> {
+        let dst = passage.packet.headers.dst;
         if self.host.devices.is_local(dst) {
             passage.output = Some((LOOPBACK, dst));
             self.record.note(|| Note::Routed { device: "lo".into(), via: None });
@@ -104,9 +131,6 @@ impl<C: Choose, R: Record> Context<'_, C, R> {
         let refused = |error| Err(Stop::from(Fate::SendError(error)));
         match self.host.routes.lookup(dst) {
             Some(RouteKind::Unicast { device, via }) => {
-                if src.is_loopback() && !(src.is_ipv4() && self.host.sysctls.route_localnet) {
-                    return refused(SendError::InvalidArgument);
-                }
                 self.route_by(passage, device, via);
                 Ok(())
             }

@@ -1,0 +1,180 @@
+//! What can be wrong with what a cluster is asked.
+
+use thiserror::Error;
+
+/// An error of this crate, or of one below.
+#[derive(Debug, Error)]
+pub enum Error {
+    /// The objects.
+    #[error(transparent)]
+    Kube(#[from] kdp_kube::Error),
+    /// A label selector.
+    #[error(transparent)]
+    Selector(kdp_kube::labels::Error),
+    /// Several faults of the objects.
+    #[error("{first} (and {more} more: {})", .others.join("; "))]
+    Faults {
+        /// The first.
+        first: kdp_kube::Error,
+        /// How many more there are.
+        more: usize,
+        /// The next few, as texts.
+        others: Vec<String>,
+    },
+    /// The rules.
+    #[error(transparent)]
+    Netfilter(#[from] kdp_netfilter::Error),
+    /// kube-proxy's options.
+    #[error(transparent)]
+    Proxy(#[from] kdp_proxy::Error),
+    /// The box.
+    #[error(transparent)]
+    Host(#[from] kdp_host::Error),
+    /// A question that is not one.
+    #[error("the question cannot be read: {why}")]
+    Question {
+        /// What is wrong.
+        why: String,
+    },
+    /// An option that is not one.
+    #[error("option {option}: {why}")]
+    Option {
+        /// The option.
+        option: &'static str,
+        /// What is wrong.
+        why: String,
+    },
+    /// The client is no Pod, node or address.
+    #[error(
+        "from {found:?}: a client is pod/NAME, pod/NAMESPACE/NAME, node/NAME or an address outside of the cluster"
+    )]
+    Source {
+        /// What was given.
+        found: String,
+    },
+    /// The target is no HOST:PORT.
+    #[error(
+        "to {found:?}: a target is HOST:PORT, with a port in 1..=65535; HOST is a name or an address, IPv6 in brackets"
+    )]
+    Target {
+        /// What was given.
+        found: String,
+    },
+    /// A protocol that a connection cannot have here yet.
+    #[error("protocol {found:?} is not modelled: connections are tcp or udp")]
+    ProtocolNotModelled {
+        /// What was given.
+        found: String,
+    },
+    /// No object of that name.
+    #[error("{kind} {name:?} is not there{}", nearest_text(.nearest))]
+    NotFound {
+        /// The kind.
+        kind: String,
+        /// Namespace and name as asked.
+        name: String,
+        /// Names that are there and look alike.
+        nearest: Vec<String>,
+    },
+    /// A Pod that has no address, where one is needed.
+    #[error("Pod {pod} has no address (.status.podIP is empty, phase {phase}): it cannot send or receive")]
+    PodWithoutAddress {
+        /// The Pod.
+        pod: String,
+        /// Its phase.
+        phase: String,
+    },
+    /// Addresses of a family that cannot be had here.
+    #[error("{what}: {why}")]
+    Family {
+        /// What was asked.
+        what: String,
+        /// Why it cannot be.
+        why: String,
+    },
+    /// An explanation that kdp cannot give yet.
+    #[error("an explanation of kind {kind} is not modelled; there are Service and ServiceMonitor")]
+    ExplanationNotModelled {
+        /// The kind.
+        kind: String,
+    },
+    /// A case file that does not have the form of its kind.
+    #[error("case of {kind}: {why}")]
+    Case {
+        /// The function that runs it.
+        kind: String,
+        /// What is wrong.
+        why: String,
+    },
+    /// A packet that never arrives.
+    #[error("the packet goes round in circles: {}", .nodes.join(" > "))]
+    Loop {
+        /// The nodes it met.
+        nodes: Vec<String>,
+    },
+    /// Virtual time that goes back.
+    #[error("virtual time is at {now} ns and cannot go back to {to} ns")]
+    TimeGoesBack {
+        /// Where it is.
+        now: u64,
+        /// Where it was to go.
+        to: u64,
+    },
+}
+
+fn nearest_text(nearest: &[String]) -> String {
+    if nearest.is_empty() { String::new() } else { format!("; nearest: {}", nearest.join(", ")) }
+}
+
+/// Every code that [`Error::code`] gives for the variants of this crate.
+pub const CODES: &[&str] = &[
+    "question-invalid",
+    "option-invalid",
+    "trace-source-invalid",
+    "trace-target-invalid",
+    "trace-protocol-not-modelled",
+    "not-found",
+    "pod-without-address",
+    "address-family",
+    "explanation-not-modelled",
+    "case-invalid",
+    "path-loop",
+    "time-goes-back",
+];
+
+impl Error {
+    /// All faults as one error, with the code of the first.
+    pub(crate) fn all(faults: Vec<kdp_kube::Error>) -> Error {
+        const SHOWN: usize = 4;
+        let mut faults = faults.into_iter();
+        let first = faults.next().expect("there is a fault to tell of");
+        let more = faults.len();
+        if more == 0 {
+            return Error::Kube(first);
+        }
+        Error::Faults { first, more, others: faults.take(SHOWN).map(|fault| fault.to_string()).collect() }
+    }
+
+    /// The stable code, as docs/errors.md lists it.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Error::Kube(e) | Error::Faults { first: e, .. } => e.code(),
+            Error::Selector(e) => e.code(),
+            Error::Netfilter(e) => e.code(),
+            Error::Proxy(e) => e.code(),
+            Error::Host(e) => e.code(),
+            Error::Question { .. } => "question-invalid",
+            Error::Option { .. } => "option-invalid",
+            Error::Source { .. } => "trace-source-invalid",
+            Error::Target { .. } => "trace-target-invalid",
+            Error::ProtocolNotModelled { .. } => "trace-protocol-not-modelled",
+            Error::NotFound { .. } => "not-found",
+            Error::PodWithoutAddress { .. } => "pod-without-address",
+            Error::Family { .. } => "address-family",
+            Error::ExplanationNotModelled { .. } => "explanation-not-modelled",
+            Error::Case { .. } => "case-invalid",
+            Error::Loop { .. } => "path-loop",
+            Error::TimeGoesBack { .. } => "time-goes-back",
+        }
+    }
+}

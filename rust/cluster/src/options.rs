@@ -1,0 +1,165 @@
+//! How a cluster is run.
+
+use std::collections::BTreeMap;
+
+use kdp_host::Evaluator;
+use kdp_packet::{Cidr, Family};
+use kdp_proxy::{DetectLocal, Profile};
+use serde::Deserialize;
+use serde_json::Value;
+
+use crate::Error;
+use crate::edges::{Edge, Latency};
+
+/// The options as they come from outside: every one may be left out.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+struct Given {
+    seed: u64,
+    k8s: Option<String>,
+    mode: Option<String>,
+    cluster_cidr: Option<String>,
+    service_cidr: Option<String>,
+    complete: Option<bool>,
+    evaluator: Option<String>,
+    latency: BTreeMap<String, u64>,
+    proxy: Option<serde_json::Map<String, Value>>,
+}
+
+/// How a cluster is run.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// The seed of every draw.
+    pub seed: u64,
+    /// The Kubernetes release.
+    pub profile: Profile,
+    /// `--cluster-cidr`: where Pods are; `None` to take it from the objects.
+    pub cluster_cidr: Option<Vec<Cidr>>,
+    /// Where cluster IPs are given from.
+    pub service_cidr: Cidr,
+    /// Whether what a bare manifest leaves out is made.
+    pub complete: bool,
+    /// How rules are evaluated.
+    pub evaluator: Evaluator,
+    /// How long events take from stage to stage.
+    pub latency: Latency,
+    /// Other options of kube-proxy, in the form of a `proxy` block.
+    pub proxy: serde_json::Map<String, Value>,
+}
+
+impl Default for Options {
+    fn default() -> Options {
+        Options {
+            seed: 0,
+            profile: Profile::default(),
+            cluster_cidr: None,
+            service_cidr: Cidr::parse("10.96.0.0/12").expect("a CIDR"),
+            complete: true,
+            evaluator: Evaluator::default(),
+            latency: Latency::default(),
+            proxy: serde_json::Map::new(),
+        }
+    }
+}
+
+impl Options {
+    /// Reads options from a JSON object.
+    pub fn parse(text: &str) -> Result<Options, Error> {
+        let given: Given = serde_json::from_str(text)
+            .map_err(|e| Error::Option { option: "options", why: e.to_string() })?;
+        let default = Options::default();
+        if let Some(mode) = given.mode.filter(|mode| mode != "iptables") {
+            return Err(kdp_proxy::Error::ModeNotModelled { mode }.into());
+        }
+        Ok(Options {
+            seed: given.seed,
+            profile: given.k8s.map_or(Ok(default.profile), |text| text.parse::<Profile>())?,
+            cluster_cidr: given.cluster_cidr.map(|text| cidrs("cluster_cidr", &text)).transpose()?,
+            service_cidr: match given.service_cidr {
+                Some(text) => one_cidr("service_cidr", &text)?,
+                None => default.service_cidr,
+            },
+            complete: given.complete.unwrap_or(true),
+            evaluator: given.evaluator.map_or(Ok(default.evaluator), |text| evaluator(&text))?,
+            latency: latency(&given.latency)?,
+            proxy: given.proxy.unwrap_or_default(),
+        })
+    }
+
+    /// How proxies tell local Pods, given what the Nodes say if nothing was set.
+    pub fn detect_local(&self, pod_cidrs: &[Cidr]) -> DetectLocal {
+        let cidrs = self.cluster_cidr.clone();
+        DetectLocal::ClusterCidr(cidrs.unwrap_or_else(|| {
+            let of = |family| cover(pod_cidrs.iter().copied().filter(move |cidr| cidr.family() == family));
+            [Family::V4, Family::V6].into_iter().filter_map(of).collect()
+        }))
+    }
+}
+
+/// The smallest network that holds all of them.
+fn cover(mut cidrs: impl Iterator<Item = Cidr> + Clone) -> Option<Cidr> {
+    let first = cidrs.clone().next()?;
+    let shortest = cidrs.clone().map(Cidr::prefix_len).min()?;
+    let fits = |len: &u8| {
+        let net = Cidr::new(first.addr(), *len).expect("shorter than a length that is right");
+        cidrs.all(|cidr| net.contains(cidr.addr()))
+    };
+    let len = (0..=shortest).rev().find(fits)?;
+    Cidr::new(first.addr(), len)
+}
+
+fn cidrs(option: &'static str, text: &str) -> Result<Vec<Cidr>, Error> {
+    text.split(',').map(|part| one_cidr(option, part.trim())).collect()
+}
+
+fn one_cidr(option: &'static str, text: &str) -> Result<Cidr, Error> {
+    let why = || format!("{text:?} is not a CIDR such as 10.244.0.0/16");
+    Cidr::parse(text).filter(|_| text.contains('/')).ok_or_else(|| Error::Option { option, why: why() })
+}
+
+fn evaluator(text: &str) -> Result<Evaluator, Error> {
+    match text {
+        "scan" => Ok(Evaluator::Scan),
+        "indexed" => Ok(Evaluator::Indexed),
+        _ => Err(Error::Option { option: "evaluator", why: format!("{text:?} is not scan or indexed") }),
+    }
+}
+
+fn latency(given: &BTreeMap<String, u64>) -> Result<Latency, Error> {
+    let mut latency = Latency::default();
+    for (name, nanos) in given {
+        let edge = Edge::parse(name).ok_or_else(|| Error::Option {
+            option: "latency",
+            why: format!("edge {name:?} is not one of {}", Edge::ALL.map(Edge::as_str).join(", ")),
+        })?;
+        latency.set(edge, *nanos);
+    }
+    Ok(latency)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_cover_is_the_smallest_network_that_holds_all() {
+        let of = |texts: &[&str]| cover(texts.iter().map(|t| Cidr::parse(t).unwrap())).map(|c| c.to_string());
+        assert_eq!(of(&["10.244.0.0/24", "10.244.1.0/24"]).as_deref(), Some("10.244.0.0/23"));
+        assert_eq!(of(&["10.0.1.0/24", "10.0.2.0/24"]).as_deref(), Some("10.0.0.0/22"));
+        assert_eq!(of(&["10.0.1.0/24"]).as_deref(), Some("10.0.1.0/24"));
+        assert_eq!(of(&[]), None);
+    }
+
+    #[test]
+    fn an_option_that_is_not_one_is_named() {
+        for (text, code) in [
+            (r#"{"sede": 1}"#, "option-invalid"),
+            (r#"{"cluster_cidr": "10.0.0.0"}"#, "option-invalid"),
+            (r#"{"evaluator": "magic"}"#, "option-invalid"),
+            (r#"{"latency": {"a->b": 1}}"#, "option-invalid"),
+        ] {
+            assert_eq!(Options::parse(text).unwrap_err().code(), code, "{text}");
+        }
+        assert_eq!(Options::parse("{}").unwrap().seed, 0);
+    }
+}

@@ -1,0 +1,124 @@
+//! A packet's path over nodes: from box to box until somebody has it or nobody gets it.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use kdp_host::{Fate, Packet, Walk};
+
+use crate::Error;
+use crate::directory::{Directory, Resident};
+
+/// How a packet enters a node.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Way {
+    /// From a Pod, by the bridge.
+    Bridge,
+    /// From another node or the world, by the uplink.
+    Uplink,
+    /// From a process on the node.
+    Local,
+}
+
+/// Where a packet is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Entry {
+    pub(crate) node: Arc<str>,
+    pub(crate) way: Way,
+}
+
+/// Where a path ends.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum End {
+    /// A Pod has it.
+    Pod { pod: Resident, packet: Packet },
+    /// A process on a node has it: the node itself, or a Pod in its network.
+    Node { node: Arc<str>, packet: Packet },
+    /// It left the cluster.
+    World { packet: Packet },
+    /// It went to an address of the Pods' networks that no Pod has.
+    Nobody { node: Arc<str>, packet: Packet },
+    /// A node ended it.
+    Stopped { node: Arc<str>, fate: Fate },
+}
+
+/// A path, walked.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Path {
+    pub(crate) end: End,
+    pub(crate) rules_walked: u64,
+    /// The nodes on the way, in order.
+    pub(crate) nodes: Vec<Arc<str>>,
+}
+
+/// The names of the devices, so that a box's answer can be read.
+pub(crate) struct Uplinks {
+    pub(crate) uplink: kdp_host::DeviceId,
+}
+
+/// More boxes than any path has: who meets that many goes round in circles.
+const BOXES_MAX: usize = 8;
+
+/// Carries a packet from box to box. `walk` takes it through one.
+pub(crate) fn carry(
+    directory: &Directory,
+    mut at: Entry,
+    mut packet: Packet,
+    walk: &mut dyn FnMut(&Entry, Packet) -> Result<(Walk, Uplinks), Error>,
+) -> Result<Path, Error> {
+    let mut path = Path { end: End::World { packet: packet.clone() }, rules_walked: 0, nodes: Vec::new() };
+    while path.nodes.len() < BOXES_MAX {
+        let (done, devices) = walk(&at, packet)?;
+        path.rules_walked += done.rules_walked;
+        path.nodes.push(at.node.clone());
+        let (sent, up) = match done.fate {
+            Fate::Sent { device, packet, .. } => (packet, device == devices.uplink),
+            Fate::Delivered(packet) => {
+                path.end = End::Node { node: at.node, packet };
+                return Ok(path);
+            }
+            fate => {
+                path.end = End::Stopped { node: at.node, fate };
+                return Ok(path);
+            }
+        };
+        match next(directory, &at.node, sent.headers.dst, up) {
+            Next::Box(node) => (at, packet) = (Entry { node, way: Way::Uplink }, sent),
+            Next::Pod(pod) => {
+                path.end = End::Pod { pod, packet: sent };
+                return Ok(path);
+            }
+            Next::World => {
+                path.end = End::World { packet: sent };
+                return Ok(path);
+            }
+            Next::Nobody => {
+                path.end = End::Nobody { node: at.node, packet: sent };
+                return Ok(path);
+            }
+        }
+    }
+    Err(Error::Loop { nodes: path.nodes.iter().map(ToString::to_string).collect() })
+}
+
+enum Next {
+    Box(Arc<str>),
+    Pod(Resident),
+    World,
+    Nobody,
+}
+
+/// What lies behind the device that a packet left `node` by.
+fn next(directory: &Directory, node: &Arc<str>, dst: IpAddr, up: bool) -> Next {
+    let pod = directory.resident(dst);
+    if !up {
+        return pod.filter(|pod| pod.node == *node).cloned().map_or(Next::Nobody, Next::Pod);
+    }
+    if let Some(pod) = pod {
+        return Next::Box(pod.node.clone());
+    }
+    match directory.node_of(dst) {
+        Some(other) => Next::Box(other.clone()),
+        None if directory.pod_cidrs().iter().any(|cidr| cidr.contains(dst)) => Next::Nobody,
+        None => Next::World,
+    }
+}

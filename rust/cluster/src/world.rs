@@ -1,0 +1,93 @@
+//! What nodes read of the cluster, and the nodes that somebody asked for.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use kdp_host::{Packet, Record, Walk};
+use kdp_kube::Store;
+use kdp_kube::object::Node as NodeObject;
+use kdp_netfilter::vm::Choose;
+use kdp_proxy::{NodeFacts, View};
+use kdp_sim::Time;
+
+use crate::Error;
+use crate::directory::{Directory, Place};
+use crate::node::Node;
+use crate::options::Options;
+use crate::path::{Entry, Uplinks, Way};
+
+/// Objects, and what is derived from them for all nodes together.
+#[derive(Clone)]
+pub(crate) struct World {
+    pub(crate) options: Options,
+    pub(crate) store: Store,
+    pub(crate) directory: Directory,
+    pub(crate) view: View,
+    pub(crate) now: Time,
+}
+
+/// The nodes that somebody asked for.
+#[derive(Default)]
+pub(crate) struct Nodes(BTreeMap<Arc<str>, Node>);
+
+impl World {
+    /// The nearest names of a kind, for an error about one that is not there.
+    pub(crate) fn no_node(&self, name: &str) -> Error {
+        let all: Vec<&NodeObject> = self.store.all::<NodeObject>(None).collect();
+        let names = all.iter().map(|node| node.meta.name.as_str());
+        let nearest = kdp_kube::nearest::nearest(name, names, 3).into_iter().map(str::to_owned).collect();
+        Error::NotFound { kind: "Node".to_owned(), name: name.to_owned(), nearest }
+    }
+
+    /// A node's place and facts. A Pod may name a node that has no object; it is a box all the same.
+    fn place(&self, name: &str) -> Result<(Place, NodeFacts), Error> {
+        let object = self.store.find::<NodeObject>("", name);
+        let place = self.directory.place(name);
+        if object.is_none() && place.is_none_or(|place| place.pods.is_empty()) {
+            return Err(self.no_node(name));
+        }
+        Ok((place.cloned().unwrap_or_default(), object.map(NodeFacts::of).unwrap_or_default()))
+    }
+}
+
+impl Nodes {
+    /// A node, booted if it was not, and in line with what it knows by now.
+    pub(crate) fn open(&mut self, world: &World, name: &str) -> Result<&mut Node, Error> {
+        let (place, facts) = world.place(name)?;
+        if !self.0.contains_key(name) {
+            let node = Node::boot(name, &place, &facts, &world.options, &world.directory.pod_cidrs())?;
+            self.0.insert(name.into(), node);
+        }
+        let node = self.0.get_mut(name).expect("it is there now");
+        node.place(&place);
+        node.set_facts(&facts);
+        node.sync(&world.view, world.now)?;
+        Ok(node)
+    }
+}
+
+/// Takes a packet through one box, as it enters it.
+pub(crate) fn walk_box<C: Choose, R: Record>(
+    node: &mut Node,
+    entry: &Entry,
+    packet: Packet,
+    now: Time,
+    choose: Option<&mut C>,
+    record: &mut R,
+) -> Result<(Walk, Uplinks), Error> {
+    let device = match entry.way {
+        Way::Bridge => Some(node.bridge()),
+        Way::Uplink => Some(node.uplink()),
+        Way::Local => None,
+    };
+    let uplinks = Uplinks { uplink: node.uplink() };
+    let draw = node.host.draw(&packet, now);
+    let mut run = kdp_netfilter::vm::Run(draw);
+    let walk = match (device, choose) {
+        (Some(device), Some(choose)) => node.host.receive_choosing(device, packet, now, choose, record),
+        (Some(device), None) => node.host.receive_choosing(device, packet, now, &mut run, record),
+        (None, Some(choose)) => node.host.send_local_choosing(packet, now, choose, record),
+        (None, None) => node.host.send_local_choosing(packet, now, &mut run, record),
+    }?;
+    Ok((walk, uplinks))
+}

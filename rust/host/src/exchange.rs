@@ -1,0 +1,100 @@
+//! Bytes in, bytes out: one packet through the box, told as a packet case tells it.
+
+use kdp_netfilter::CtState;
+use kdp_sim::Time;
+
+use crate::Error;
+use crate::fate::{Fate, Walk};
+use crate::host::Host;
+use crate::packet::Packet;
+use crate::trace::{Note, Step, Steps};
+
+/// What became of bytes that came into a box.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Exchange {
+    /// `forward`, `local`, `drop`, `reject`, `local+out`, or `error:` and the errno's text.
+    pub verdict: String,
+    /// Packets that left, with the names of their devices.
+    pub outs: Vec<(String, Vec<u8>)>,
+    /// Packets that the box itself received.
+    pub local: Vec<Vec<u8>>,
+    /// The conntrack state at each pass of PREROUTING or OUTPUT.
+    pub ct_states: Vec<&'static str>,
+    /// Every step.
+    pub steps: Vec<Step>,
+    /// Rules that were looked at.
+    pub rules_walked: u64,
+}
+
+impl Host {
+    /// Takes bytes in by a device, or from the box itself, and tells what became of them.
+    pub fn exchange(&mut self, device: Option<&str>, bytes: &[u8], now: Time) -> Result<Exchange, Error> {
+        let device = device.map(|name| self.device(name)).transpose()?;
+        let mut steps = Steps::default();
+        let Some(packet) = Packet::parse(bytes.to_vec()) else {
+            return Ok(Exchange::silent("drop"));
+        };
+        let walk = match device {
+            Some(device) => self.receive_recorded(device, packet, now, &mut steps)?,
+            None => {
+                let mut run = kdp_netfilter::vm::Run(self.draw(&packet, now));
+                self.send_local_choosing(packet, now, &mut run, &mut steps)?
+            }
+        };
+        self.tell(&walk, steps)
+    }
+
+    fn tell(&self, walk: &Walk, steps: Steps) -> Result<Exchange, Error> {
+        let mut exchange = Exchange::silent("drop");
+        exchange.rules_walked = walk.rules_walked;
+        exchange.ct_states = steps.0.iter().filter_map(ct_state).collect();
+        exchange.steps = steps.0;
+        exchange.verdict = self.put(&mut exchange.outs, &mut exchange.local, &walk.fate)?;
+        Ok(exchange)
+    }
+
+    /// Puts what is left of a packet where it arrived; gives the verdict.
+    fn put(
+        &self,
+        outs: &mut Vec<(String, Vec<u8>)>,
+        local: &mut Vec<Vec<u8>>,
+        fate: &Fate,
+    ) -> Result<String, Error> {
+        Ok(match fate {
+            Fate::Sent { device, packet, .. } => {
+                outs.push((self.devices.get(*device).name.to_string(), packet.bytes()?));
+                "forward".to_owned()
+            }
+            Fate::Delivered(packet) => {
+                local.push(packet.bytes()?);
+                "local".to_owned()
+            }
+            Fate::Dropped(_) => "drop".to_owned(),
+            Fate::SendError(error) => format!("error:{error}"),
+            Fate::Answered { answer, .. } => {
+                let answered = answer.as_ref().map(|answer| self.put(outs, local, answer)).transpose()?;
+                if answered.as_deref().is_none_or(|verdict| verdict == "drop") { "drop" } else { "reject" }
+                    .to_owned()
+            }
+        })
+    }
+}
+
+impl Exchange {
+    fn silent(verdict: &str) -> Exchange {
+        Exchange {
+            verdict: verdict.to_owned(),
+            outs: Vec::new(),
+            local: Vec::new(),
+            ct_states: Vec::new(),
+            steps: Vec::new(),
+            rules_walked: 0,
+        }
+    }
+}
+
+fn ct_state(step: &Step) -> Option<&'static str> {
+    let Step::Note(Note::Tracked { state, .. }) = step else { return None };
+    let name = CtState::ALL.iter().find(|(each, _)| each == state).map(|(_, name)| *name);
+    Some(name.expect("every state has a name"))
+}

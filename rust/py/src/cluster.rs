@@ -1,0 +1,234 @@
+//! `kdp._core.Cluster`.
+
+use std::sync::Mutex;
+
+use kdp_cluster::{Cluster as Core, Error, Options, Question};
+use kdp_kube::load::Source;
+use kdp_kube::object::KindName;
+use kdp_packet::{Family, FlowColumns};
+use kdp_sim::Time;
+use numpy::PyArray1;
+use pyo3::prelude::*;
+use pyo3::types::PyBytes;
+use serde_json::{Value, json};
+
+use crate::columns::{column, give};
+use crate::errors::{by_code, raise, usage};
+use crate::exchange;
+use crate::interrupt::Interrupt;
+
+/// Objects, controllers, nodes and virtual time.
+#[pyclass(frozen, module = "kdp._core")]
+pub(crate) struct Cluster(Mutex<Core>);
+
+/// Verdict, src, sport, dst, dport, rules walked.
+type Columns<'py> = (
+    Bound<'py, PyArray1<u8>>,
+    Bound<'py, PyArray1<u32>>,
+    Bound<'py, PyArray1<u16>>,
+    Bound<'py, PyArray1<u32>>,
+    Bound<'py, PyArray1<u16>>,
+    Bound<'py, PyArray1<u32>>,
+);
+
+impl Cluster {
+    /// Runs `work` on the core with the GIL released.
+    fn run<T: Send>(
+        &self,
+        py: Python<'_>,
+        work: impl FnOnce(&mut Core) -> Result<T, Error> + Send,
+    ) -> PyResult<T> {
+        let result = py.detach(|| {
+            let mut core = self.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+            work(&mut core)
+        });
+        result.map_err(|e| raise(py, &e))
+    }
+
+    fn json<'py>(
+        &self,
+        py: Python<'py>,
+        work: impl FnOnce(&mut Core) -> Result<Value, Error> + Send,
+    ) -> PyResult<Bound<'py, PyBytes>> {
+        let text = self.run(py, |core| work(core).map(|value| value.to_string()))?;
+        Ok(PyBytes::new(py, text.as_bytes()))
+    }
+}
+
+fn sources(given: &[(String, Vec<u8>)]) -> Vec<Source<'_>> {
+    given.iter().map(|(name, bytes)| Source { name, bytes }).collect()
+}
+
+fn family(py: Python<'_>, text: &str) -> PyResult<Family> {
+    let all = [Family::V4, Family::V6];
+    let found = all.into_iter().find(|family| family.as_str() == text);
+    found.ok_or_else(|| usage(py, &format!("family {text:?} is not IPv4 or IPv6")))
+}
+
+#[pymethods]
+impl Cluster {
+    #[new]
+    fn new(py: Python<'_>, sources: Vec<(String, Vec<u8>)>, options: &str) -> PyResult<Cluster> {
+        let made = py.detach(|| {
+            let options = Options::parse(options)?;
+            Core::load(&self::sources(&sources), options)
+        });
+        made.map(|core| Cluster(Mutex::new(core))).map_err(|e| raise(py, &e))
+    }
+
+    fn notes(&self, py: Python<'_>) -> PyResult<Vec<String>> {
+        self.run(py, |core| Ok(core.notes().to_vec()))
+    }
+
+    fn now(&self, py: Python<'_>) -> PyResult<u64> {
+        self.run(py, |core| Ok(core.now().as_nanos()))
+    }
+
+    fn advance(&self, py: Python<'_>, to: u64) -> PyResult<()> {
+        self.run(py, |core| core.advance(Time(to)))
+    }
+
+    #[pyo3(signature = (kind, namespace, selector))]
+    fn list<'py>(
+        &self,
+        py: Python<'py>,
+        kind: &str,
+        namespace: Option<&str>,
+        selector: Option<&str>,
+    ) -> PyResult<Bound<'py, PyBytes>> {
+        let kind = kind_name(kind);
+        self.json(py, |core| core.list(&kind, namespace, selector).map(Value::Array))
+    }
+
+    fn get<'py>(
+        &self,
+        py: Python<'py>,
+        kind: &str,
+        namespace: &str,
+        name: &str,
+    ) -> PyResult<Bound<'py, PyBytes>> {
+        let kind = kind_name(kind);
+        self.json(py, |core| core.get(&kind, namespace, name))
+    }
+
+    fn put(&self, py: Python<'_>, sources: Vec<(String, Vec<u8>)>) -> PyResult<()> {
+        self.run(py, |core| core.put(&self::sources(&sources)))
+    }
+
+    fn delete(&self, py: Python<'_>, kind: &str, namespace: &str, name: &str) -> PyResult<()> {
+        let kind = kind_name(kind);
+        self.run(py, |core| core.delete(&kind, namespace, name))
+    }
+
+    fn resolve<'py>(&self, py: Python<'py>, question: &str) -> PyResult<Bound<'py, PyBytes>> {
+        self.json(py, |core| core.resolve(question))
+    }
+
+    fn connect<'py>(&self, py: Python<'py>, question: &str) -> PyResult<Bound<'py, PyBytes>> {
+        self.json(py, |core| core.connect(&Question::parse(question)?))
+    }
+
+    fn explore<'py>(&self, py: Python<'py>, question: &str) -> PyResult<Bound<'py, PyBytes>> {
+        self.json(py, |core| core.explore(&Question::parse(question)?))
+    }
+
+    fn rules(&self, py: Python<'_>, node: &str, family: &str, form: &str) -> PyResult<String> {
+        let family = self::family(py, family)?;
+        match form.split(' ').collect::<Vec<_>>()[..] {
+            ["save" | "restore"] => self.run(py, |core| core.rules_saved(node, family)),
+            [table, chain] => self.run(py, |core| core.rules_listed(node, family, table, chain)),
+            _ => Err(usage(py, &format!("form {form:?} is not save, restore or TABLE CHAIN"))),
+        }
+    }
+
+    fn rule_counts<'py>(&self, py: Python<'py>, node: &str) -> PyResult<Bound<'py, PyBytes>> {
+        self.json(py, |core| core.rule_counts(node))
+    }
+
+    fn receive<'py>(
+        &self,
+        py: Python<'py>,
+        node: &str,
+        device: &str,
+        packet: &[u8],
+    ) -> PyResult<Bound<'py, PyBytes>> {
+        self.json(py, |core| core.receive(node, device, packet).map(|done| exchange::to_json(&done)))
+    }
+
+    fn send_local<'py>(&self, py: Python<'py>, node: &str, packet: &[u8]) -> PyResult<Bound<'py, PyBytes>> {
+        self.json(py, |core| core.send_local(node, packet).map(|done| exchange::to_json(&done)))
+    }
+
+    fn topology<'py>(&self, py: Python<'py>, node: &str) -> PyResult<Bound<'py, PyBytes>> {
+        self.json(py, |core| core.topology(node))
+    }
+
+    fn conntrack(&self, py: Python<'_>, node: &str) -> PyResult<String> {
+        self.run(py, |core| core.conntrack(node))
+    }
+
+    fn facts<'py>(
+        &self,
+        py: Python<'py>,
+        kind: &str,
+        namespace: &str,
+        name: &str,
+    ) -> PyResult<Bound<'py, PyBytes>> {
+        self.json(py, |core| core.facts(kind, namespace, name))
+    }
+
+    fn nodes(&self, py: Python<'_>) -> PyResult<Vec<String>> {
+        self.run(py, |core| Ok(core.node_names()))
+    }
+
+    fn endpoints<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyBytes>> {
+        self.json(py, |core| Ok(json!(core.residents())))
+    }
+
+    fn pod_ips<'py>(&self, py: Python<'py>, node: &str) -> PyResult<Bound<'py, PyArray1<u32>>> {
+        Ok(give(py, self.run(py, |core| core.pod_ips(node))?))
+    }
+
+    #[expect(clippy::too_many_arguments, reason = "five columns, as the stub states them")]
+    fn send<'py>(
+        &self,
+        py: Python<'py>,
+        node: &str,
+        src: &Bound<'_, PyAny>,
+        sport: &Bound<'_, PyAny>,
+        dst: &Bound<'_, PyAny>,
+        dport: &Bound<'_, PyAny>,
+        proto: &Bound<'_, PyAny>,
+    ) -> PyResult<Columns<'py>> {
+        let (src, sport) = (column(src, "src", "uint32")?, column(sport, "sport", "uint16")?);
+        let (dst, dport) = (column(dst, "dst", "uint32")?, column(dport, "dport", "uint16")?);
+        let proto = column::<u8>(proto, "proto", "uint8")?;
+        if [sport.len(), dst.len(), dport.len(), proto.len()].iter().any(|len| *len != src.len()) {
+            return Err(by_code(py, "column-invalid", "the columns differ in length"));
+        }
+        let (out, interrupt) = self.run(py, move |core| {
+            let interrupt = Interrupt::new();
+            let rows = FlowColumns { src: &src, sport: &sport, dst: &dst, dport: &dport, proto: &proto };
+            let out = core.send(node, &rows, || interrupt.go_on())?;
+            Ok((out, interrupt))
+        })?;
+        interrupt.check()?;
+        Ok((
+            give(py, out.verdict),
+            give(py, out.src),
+            give(py, out.sport),
+            give(py, out.dst),
+            give(py, out.dport),
+            give(py, out.rules_walked),
+        ))
+    }
+}
+
+/// A kind by its name alone; one that is not typed is of any group.
+fn kind_name(text: &str) -> KindName {
+    let typed = KindName::TYPED.iter().find(|kind| kind.as_str() == text);
+    typed.cloned().unwrap_or_else(|| match text.split_once('/') {
+        Some((group, kind)) => KindName::Other { group: group.into(), kind: kind.into() },
+        None => KindName::Other { group: "".into(), kind: text.into() },
+    })
+}

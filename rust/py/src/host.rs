@@ -1,0 +1,91 @@
+//! `kdp._core.Host`: one Linux box.
+
+use std::sync::Mutex;
+
+use kdp_cluster::Error;
+use kdp_host::Host as Core;
+use kdp_netfilter::text;
+use kdp_packet::Family;
+use kdp_sim::Time;
+use pyo3::prelude::*;
+use pyo3::types::PyBytes;
+use serde_json::Value;
+
+use crate::errors::{raise, usage};
+use crate::exchange;
+
+/// One Linux box: devices, addresses, routes, sysctls, rules, connection tracking.
+#[pyclass(frozen, module = "kdp._core")]
+pub(crate) struct Host(Mutex<Core>);
+
+impl Host {
+    fn run<T: Send>(
+        &self,
+        py: Python<'_>,
+        work: impl FnOnce(&mut Core) -> Result<T, Error> + Send,
+    ) -> PyResult<T> {
+        let result = py.detach(|| {
+            let mut core = self.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+            work(&mut core)
+        });
+        result.map_err(|e| raise(py, &e))
+    }
+
+    fn json<'py>(
+        &self,
+        py: Python<'py>,
+        work: impl FnOnce(&mut Core) -> Result<Value, Error> + Send,
+    ) -> PyResult<Bound<'py, PyBytes>> {
+        let text = self.run(py, |core| work(core).map(|value| value.to_string()))?;
+        Ok(PyBytes::new(py, text.as_bytes()))
+    }
+}
+
+fn family(py: Python<'_>, tool: &str) -> PyResult<Family> {
+    match tool {
+        "iptables" => Ok(Family::V4),
+        "ip6tables" => Ok(Family::V6),
+        _ => Err(usage(py, &format!("tool {tool:?} is not iptables or ip6tables"))),
+    }
+}
+
+#[pymethods]
+impl Host {
+    #[new]
+    fn new(py: Python<'_>, topology: &str, seed: u64) -> PyResult<Host> {
+        let made = kdp_cluster::topology::host(topology, seed);
+        made.map(|core| Host(Mutex::new(core))).map_err(|e| raise(py, &e))
+    }
+
+    fn load_rules(&self, py: Python<'_>, tool: &str, text: &str, noflush: bool) -> PyResult<()> {
+        let family = self::family(py, tool)?;
+        self.run(py, |core| {
+            let transaction = text::parse(text, tool, family, noflush)?;
+            core.apply(&transaction)?;
+            Ok(())
+        })
+    }
+
+    fn rules(&self, py: Python<'_>, tool: &str) -> PyResult<String> {
+        let family = self::family(py, tool)?;
+        self.run(py, |core| Ok(text::print(core.ruleset(family))))
+    }
+
+    fn receive<'py>(
+        &self,
+        py: Python<'py>,
+        device: &str,
+        packet: &[u8],
+        now: u64,
+    ) -> PyResult<Bound<'py, PyBytes>> {
+        self.json(py, |core| Ok(exchange::to_json(&core.exchange(Some(device), packet, Time(now))?)))
+    }
+
+    fn send_local<'py>(&self, py: Python<'py>, packet: &[u8], now: u64) -> PyResult<Bound<'py, PyBytes>> {
+        self.json(py, |core| Ok(exchange::to_json(&core.exchange(None, packet, Time(now))?)))
+    }
+
+    fn conntrack<'py>(&self, py: Python<'py>, now: u64) -> PyResult<Bound<'py, PyBytes>> {
+        self.json(py, |core| Ok(kdp_cluster::topology::entries(core, Time(now))))
+    }
+}
