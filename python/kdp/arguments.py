@@ -69,9 +69,13 @@ def check_labels(place: str, labels: Mapping[str, str] | None) -> dict[str, str]
 
 def nearest(name: str, names: Iterable[str], count: int = 3) -> list[str]:
     """Give the names that look most like the one that was not found, best first, equal ones in their order."""
-    found = [each for each in dict.fromkeys(names) if _likeness(name, each) >= LIKE]
-    return sorted(found, key=lambda each: -_likeness(name, each))[:count]
-
-
-def _likeness(name: str, other: str) -> float:
-    return difflib.SequenceMatcher(None, name, other).ratio()
+    matcher = difflib.SequenceMatcher()
+    matcher.set_seq2(name)
+    found: dict[str, float] = {}
+    for each in names:
+        matcher.set_seq1(each)
+        # The cheap bounds come first: there may be a hundred thousand names.
+        if matcher.real_quick_ratio() >= LIKE and matcher.quick_ratio() >= LIKE:
+            found[each] = matcher.ratio()
+    near = [each for each, likeness in found.items() if likeness >= LIKE]
+    return sorted(near, key=lambda each: -found[each])[:count]
