@@ -46,6 +46,21 @@ class Host:
     def conntrack(self, now: int) -> bytes:
         """JSON array of the entries: orig, reply, flags, timeout, mark, zone, tcp state."""
 
+    def set_sysctl(self, name: str, value: str) -> None:
+        """Sets a sysctl by its full name (`net.netfilter.nf_conntrack_udp_timeout`); one that is not modelled is an error."""
+
+    def tool(self, arguments: Sequence[str], now: int) -> bytes:
+        """Runs a command of the conntrack tool (`["-D", "-p", "udp"]`). JSON: {"rc", "count" (or null), "text"}."""
+
+    def stats(self) -> bytes:
+        """JSON: what the table has counted: invalid, insert_failed, drop, early_drop, clash_resolve."""
+
+    def recent(self, tool: str, list: str) -> bytes:
+        """A `recent` list: JSON array of {"addr", "stamps" (nanoseconds)}, oldest first; null if no rule names it."""
+
+    def counters(self, tool: str, table: str) -> bytes:
+        """JSON: {chain: {"policy": [packets, bytes] or null, "rules": [[packets, bytes], ...]}}."""
+
 @final
 class Cluster:
     """Objects, controllers, nodes and virtual time.

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use kdp_kube::endpoints::{Controller, Op, ServiceKey, Settings, Write, words};
+use kdp_kube::endpoints::{Controller, ServiceKey, Settings, perform, words};
 use kdp_kube::load::{Source, load};
 use kdp_kube::object::{EndpointSlice, Endpoints, KindName, Object, ObjectKey};
 use kdp_kube::{Change, Cursor, Store, complete, defaults, validate};
@@ -187,16 +187,7 @@ impl Cluster {
 
     fn sync_controllers(&mut self) {
         let store = &mut self.world.store;
-        self.controllers.drain(&mut |write: Write| {
-            let Write { op, object } = write;
-            let key = object.key();
-            if op == Op::Delete {
-                store.delete(&key);
-                return None;
-            }
-            store.put(Object::new(object));
-            store.get(&key).cloned()
-        });
+        self.controllers.drain(&mut |write| perform(store, write));
     }
 }
 

@@ -24,6 +24,8 @@ pub struct Exchange {
     pub steps: Vec<Step>,
     /// Rules that were looked at.
     pub rules_walked: u64,
+    /// Whether the packet was one of IPv6.
+    pub is_v6: bool,
 }
 
 impl Host {
@@ -34,6 +36,7 @@ impl Host {
         let Some(packet) = Packet::parse(bytes.to_vec()) else {
             return Ok(Exchange::silent("drop"));
         };
+        let is_v6 = packet.headers.dst.is_ipv6();
         let walk = match device {
             Some(device) => self.receive_recorded(device, packet, now, &mut steps)?,
             None => {
@@ -41,7 +44,7 @@ impl Host {
                 self.send_local_choosing(packet, now, &mut run, &mut steps)?
             }
         };
-        self.tell(&walk, steps)
+        Ok(Exchange { is_v6, ..self.tell(&walk, steps)? })
     }
 
     fn tell(&self, walk: &Walk, steps: Steps) -> Result<Exchange, Error> {
@@ -89,6 +92,7 @@ impl Exchange {
             ct_states: Vec::new(),
             steps: Vec::new(),
             rules_walked: 0,
+            is_v6: false,
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use std::sync::Mutex;
 
-use kdp_cluster::{Cluster as Core, Error, Options, Question};
+use kdp_cluster::{Cluster as Core, Error, Options, Question, exchange_json};
 use kdp_kube::load::Source;
 use kdp_kube::object::KindName;
 use kdp_packet::{Family, FlowColumns};
@@ -14,7 +14,6 @@ use serde_json::{Value, json};
 
 use crate::columns::{column, give};
 use crate::errors::{by_code, raise, usage};
-use crate::exchange;
 use crate::interrupt::Interrupt;
 
 /// Objects, controllers, nodes and virtual time.
@@ -152,11 +151,11 @@ impl Cluster {
         device: &str,
         packet: &[u8],
     ) -> PyResult<Bound<'py, PyBytes>> {
-        self.json(py, |core| core.receive(node, device, packet).map(|done| exchange::to_json(&done)))
+        self.json(py, |core| core.receive(node, device, packet).map(|done| exchange_json(&done, node)))
     }
 
     fn send_local<'py>(&self, py: Python<'py>, node: &str, packet: &[u8]) -> PyResult<Bound<'py, PyBytes>> {
-        self.json(py, |core| core.send_local(node, packet).map(|done| exchange::to_json(&done)))
+        self.json(py, |core| core.send_local(node, packet).map(|done| exchange_json(&done, node)))
     }
 
     fn topology<'py>(&self, py: Python<'py>, node: &str) -> PyResult<Bound<'py, PyBytes>> {

@@ -2,7 +2,7 @@
 
 use std::sync::Mutex;
 
-use kdp_cluster::Error;
+use kdp_cluster::{Error, topology};
 use kdp_host::Host as Core;
 use kdp_netfilter::text;
 use kdp_packet::Family;
@@ -12,7 +12,6 @@ use pyo3::types::PyBytes;
 use serde_json::Value;
 
 use crate::errors::{raise, usage};
-use crate::exchange;
 
 /// One Linux box: devices, addresses, routes, sysctls, rules, connection tracking.
 #[pyclass(frozen, module = "kdp._core")]
@@ -39,6 +38,10 @@ impl Host {
         let text = self.run(py, |core| work(core).map(|value| value.to_string()))?;
         Ok(PyBytes::new(py, text.as_bytes()))
     }
+}
+
+fn told(core: &mut Core, device: Option<&str>, packet: &[u8], now: u64) -> Result<Value, Error> {
+    Ok(kdp_cluster::exchange_json(&core.exchange(device, packet, Time(now))?, core.name()))
 }
 
 fn family(py: Python<'_>, tool: &str) -> PyResult<Family> {
@@ -78,14 +81,36 @@ impl Host {
         packet: &[u8],
         now: u64,
     ) -> PyResult<Bound<'py, PyBytes>> {
-        self.json(py, |core| Ok(exchange::to_json(&core.exchange(Some(device), packet, Time(now))?)))
+        self.json(py, |core| Ok(told(core, Some(device), packet, now)?))
     }
 
     fn send_local<'py>(&self, py: Python<'py>, packet: &[u8], now: u64) -> PyResult<Bound<'py, PyBytes>> {
-        self.json(py, |core| Ok(exchange::to_json(&core.exchange(None, packet, Time(now))?)))
+        self.json(py, |core| Ok(told(core, None, packet, now)?))
     }
 
     fn conntrack<'py>(&self, py: Python<'py>, now: u64) -> PyResult<Bound<'py, PyBytes>> {
-        self.json(py, |core| Ok(kdp_cluster::topology::entries(core, Time(now))))
+        self.json(py, |core| Ok(topology::entries(core, Time(now))))
+    }
+
+    fn set_sysctl(&self, py: Python<'_>, name: &str, value: &str) -> PyResult<()> {
+        self.run(py, |core| topology::set_sysctl(core, name, &Value::from(value)))
+    }
+
+    fn tool<'py>(&self, py: Python<'py>, arguments: Vec<String>, now: u64) -> PyResult<Bound<'py, PyBytes>> {
+        self.json(py, |core| topology::conntrack_tool(core, &arguments, Time(now)))
+    }
+
+    fn stats<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyBytes>> {
+        self.json(py, |core| Ok(topology::stats(core)))
+    }
+
+    fn recent<'py>(&self, py: Python<'py>, tool: &str, list: &str) -> PyResult<Bound<'py, PyBytes>> {
+        let family = self::family(py, tool)?;
+        self.json(py, |core| Ok(topology::recent(core, family, list)))
+    }
+
+    fn counters<'py>(&self, py: Python<'py>, tool: &str, table: &str) -> PyResult<Bound<'py, PyBytes>> {
+        let family = self::family(py, tool)?;
+        self.json(py, |core| topology::counters(core, family, table))
     }
 }

@@ -3,7 +3,6 @@
 mod cluster;
 mod columns;
 mod errors;
-mod exchange;
 mod host;
 mod interrupt;
 

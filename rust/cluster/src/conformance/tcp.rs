@@ -12,7 +12,8 @@ pub fn run_tcp_sequences(case: &Value) -> Result<Value, Error> {
     let mut settings = Settings::default();
     for (name, value) in case["sysctl"].as_object().into_iter().flatten() {
         let value = value.as_u64().and_then(|value| u32::try_from(value).ok());
-        let set = value.is_some_and(|value| settings.set(name, value));
+        let bare = name.rsplit('.').next().unwrap_or(name);
+        let set = value.is_some_and(|value| settings.set(bare, value));
         if !set {
             return Err(wrong(format!("sysctl {name} is not modelled with that value")));
         }

@@ -1,15 +1,21 @@
 //! Bytes through a box, as JSON.
 
 use kdp_host::Exchange;
+use kdp_packet::Family;
 use serde_json::{Value, json};
 
-/// The form that a packet case has.
-pub(crate) fn to_json(exchange: &Exchange) -> Value {
+use crate::steps;
+
+/// The form that a packet case has, and every step. `node`: the box's name in events.
+pub fn exchange_json(exchange: &Exchange, node: &str) -> Value {
     let outs: Vec<Value> = exchange.outs.iter().map(|(device, bytes)| json!([device, hex(bytes)])).collect();
     let local: Vec<String> = exchange.local.iter().map(|bytes| hex(bytes)).collect();
+    let family = if exchange.is_v6 { Family::V6 } else { Family::V4 };
+    let told: Vec<Value> =
+        exchange.steps.iter().filter_map(|step| steps::event(node, family, step)).collect();
     json!({
         "verdict": exchange.verdict, "outs": outs, "local": local, "ctstate": exchange.ct_states,
-        "rules_walked": exchange.rules_walked,
+        "rules_walked": exchange.rules_walked, "steps": told,
     })
 }
 
