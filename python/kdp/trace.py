@@ -5,7 +5,7 @@ The core writes it as JSON (docs/json-output.md); these classes read it, and ``s
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from fractions import Fraction
 from functools import cached_property
@@ -156,6 +156,12 @@ class Exploration:
 
     def __str__(self) -> str:
         return exploration_text(self.data)
+
+    def __iter__(self) -> Iterator[Outcome]:
+        return iter(self.outcomes)
+
+    def __len__(self) -> int:
+        return len(self.outcomes)
 
     def text(self, *, color: bool = False) -> str:
         """Tell the exploration as a table."""

@@ -158,7 +158,8 @@ def test_an_exploration_has_exact_probabilities() -> None:
     ]
     source = {"kind": "node", "name": "node-1", "ip": "192.0.2.11"}
     explored = Exploration({"from": source, "to": "web:80", "outcomes": outcomes})
-    assert sum(outcome.probability for outcome in explored.outcomes) == 1
+    assert sum(outcome.probability for outcome in explored) == 1
+    assert len(explored) == 2
     assert str(explored).splitlines()[:2] == ["Node node-1 to web:80: 2 outcomes", ""]
     assert "1/3           0.333333   delivered   blog-system/mysql-1   10.0.1.8:3306   node-1" in str(
         explored
