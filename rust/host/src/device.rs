@@ -31,12 +31,15 @@ impl Device {
         Device { name: name.into(), addrs: addrs.to_vec(), up: true, mtu: 1500 }
     }
 
-    /// The source address that masquerade gives a packet to `next_hop`: the first address whose subnet holds the next
-    /// hop, else the first of the family.
-    /// Source: Linux `inet_select_addr` (net/ipv4/devinet.c), as `nf_nat_masquerade_ipv4` calls it.
+    /// The source address that this device has for a packet to `next_hop`: the first address whose subnet holds the next
+    /// hop, else the first of the family. The loopback network's own address is no source towards others: its scope is
+    /// the host.
     pub fn source_for(&self, next_hop: IpAddr) -> Option<IpAddr> {
         let family = Family::of(next_hop);
-        let mut ours = self.addrs.iter().filter(|(addr, _)| Family::of(*addr) == family);
+        let mut ours = self
+            .addrs
+            .iter()
+            .filter(|(addr, _)| Family::of(*addr) == family && !(addr.is_ipv4() && addr.is_loopback()));
         let near =
             ours.clone().find(|(addr, len)| Cidr::new(*addr, *len).is_some_and(|net| net.contains(next_hop)));
         near.or_else(|| ours.next()).map(|(addr, _)| *addr)
@@ -76,6 +79,28 @@ impl Devices {
         self.iter().find(|(_, device)| &*device.name == name).map(|(id, _)| id)
     }
 
+    /// The source address for a packet to `next_hop` by `device`: the device's own, else one of another device. IPv6 takes
+    /// the destination itself where it is the box's own, and of others the one with the longest prefix in common.
+    /// Source: Linux `inet_select_addr` (net/ipv4/devinet.c), `ipv6_dev_get_saddr` (net/ipv6/addrconf.c), v6.12, as
+    /// `nf_nat_masquerade_ipv4` and `_ipv6` call them.
+    pub fn source_for(&self, device: DeviceId, next_hop: IpAddr) -> Option<IpAddr> {
+        if next_hop.is_ipv6() && self.is_local(next_hop) {
+            return Some(next_hop);
+        }
+        let family = Family::of(next_hop);
+        let others = self.0.iter().flat_map(|other| &other.addrs).map(|(addr, _)| *addr);
+        let mut others = others.filter(|addr| Family::of(*addr) == family && !addr.is_loopback());
+        self.get(device).source_for(next_hop).or_else(|| match next_hop {
+            IpAddr::V4(_) => others.next(),
+            // The first of those that are equally near: `max_by_key` alone would give the last.
+            IpAddr::V6(_) => others
+                .collect::<Vec<_>>()
+                .into_iter()
+                .rev()
+                .max_by_key(|addr| (bits(*addr) ^ bits(next_hop)).leading_zeros()),
+        })
+    }
+
     /// All, in the order in which they were added; `lo` first.
     pub fn iter(&self) -> impl Iterator<Item = (DeviceId, &Device)> {
         (1..).map(DeviceId).zip(&self.0)
@@ -94,5 +119,13 @@ impl Devices {
             _ => false,
         };
         self.0.iter().skip(1).any(|device| device.addrs.iter().any(ends_net))
+    }
+}
+
+/// An address as a number, to compare prefixes.
+fn bits(addr: IpAddr) -> u128 {
+    match addr {
+        IpAddr::V4(addr) => addr.to_bits().into(),
+        IpAddr::V6(addr) => addr.to_bits(),
     }
 }

@@ -23,7 +23,11 @@ impl<C: Choose, R: Record> Context<'_, C, R> {
         let Some(packet) = self.make_answer(passage, why)? else {
             // Without an answer a REJECT is a drop, of which a local sender is told (`nf_hook_slow`: EPERM).
             let local = passage.input.is_none();
-            let fate = if local { Fate::SendError(SendError::NotPermitted) } else { Fate::Answered { why, answer: None } };
+            let fate = if local {
+                Fate::SendError(SendError::NotPermitted)
+            } else {
+                Fate::Answered { why, answer: None }
+            };
             return Ok(fate.into());
         };
         let attached = self.attach_answer(passage);
@@ -89,7 +93,7 @@ impl<C: Choose, R: Record> Context<'_, C, R> {
         let Some(RouteKind::Unicast { device, via }) = self.host.routes.lookup(offending.src) else {
             return Err(no_address);
         };
-        self.host.devices.get(device).source_for(via.unwrap_or(offending.src)).ok_or(no_address)
+        self.host.devices.source_for(device, via.unwrap_or(offending.src)).ok_or(no_address)
     }
 }
 

@@ -125,7 +125,7 @@ impl<'a, C: Choose, R: Record> Context<'a, C, R> {
         if headers.fragment.mf || headers.fragment.offset != 0 {
             return Err(Error::NotModelled { what: "reassembly of fragments" }.into());
         }
-        if self.is_foreign_loopback(&passage) {
+        if routing::is_foreign_loopback(&passage) {
             return Err(DropReason::MartianDestination.into());
         }
         self.enter(Hook::Prerouting);

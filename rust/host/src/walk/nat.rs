@@ -72,7 +72,7 @@ impl<C: Choose, R: Record> Context<'_, C, R> {
 
     fn masquerade(&mut self, passage: &mut Passage, range: &NatRange) -> Result<(), Stop> {
         let (device, next_hop) = passage.output.expect("POSTROUTING comes after routing");
-        let source = self.host.devices.get(device).source_for(next_hop).ok_or(DropReason::NoAddress)?;
+        let source = self.host.devices.source_for(device, next_hop).ok_or(DropReason::NoAddress)?;
         if let Attached::Fresh(connection) = &mut passage.attached {
             let egress = (source, device.0);
             nat::masquerade(&mut self.host.conntrack, connection, range, egress, self.now, &mut self.ports);

@@ -52,13 +52,6 @@ impl<C: Choose, R: Record> Context<'_, C, R> {
         }
     }
 
-    /// `::1` on a device other than `lo`. Source: net/ipv6/ip6_input.c `ip6_rcv_core`, v6.12: dropped before any hook.
-    pub(super) fn is_foreign_loopback(&self, passage: &Passage) -> bool {
-        let headers = &passage.packet.headers;
-        let is_foreign = passage.input != Some(LOOPBACK) && headers.src.is_ipv6();
-        is_foreign && (headers.src.is_loopback() || headers.dst.is_loopback())
-    }
-
     fn forwards(&self, family: Family) -> bool {
         match family {
             Family::V4 => self.host.sysctls.ip_forward,
@@ -102,7 +95,11 @@ impl<C: Choose, R: Record> Context<'_, C, R> {
         if !dst.is_loopback() || allowed {
             return Ok(());
         }
-        if dst.is_ipv6() { Err(self.no_route(passage, (3, 0), (1, 0))?) } else { Err(DropReason::MartianDestination.into()) }
+        if dst.is_ipv6() {
+            Err(self.no_route(passage, (3, 0), (1, 0))?)
+        } else {
+            Err(DropReason::MartianDestination.into())
+        }
     }
 
     /// Another route for a packet of the box itself, once it goes elsewhere: this time its source counts.
@@ -157,4 +154,11 @@ impl<C: Choose, R: Record> Context<'_, C, R> {
 
 fn is_limited_broadcast(addr: IpAddr) -> bool {
     matches!(addr, IpAddr::V4(a) if a.is_broadcast())
+}
+
+/// `::1` on a device other than `lo`. Source: net/ipv6/ip6_input.c `ip6_rcv_core`, v6.12: dropped before any hook.
+pub(super) fn is_foreign_loopback(passage: &Passage) -> bool {
+    let headers = &passage.packet.headers;
+    let is_foreign = passage.input != Some(LOOPBACK) && headers.src.is_ipv6();
+    is_foreign && (headers.src.is_loopback() || headers.dst.is_loopback())
 }
