@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 from fractions import Fraction
+from pathlib import Path
 from typing import TYPE_CHECKING
 
+import kdp
 import pytest
 
 if TYPE_CHECKING:
@@ -76,3 +78,27 @@ def test_colour_is_for_those_who_want_it(example: Run, monkeypatch: pytest.Monke
     assert "\x1b" in example(*WAY).out
     monkeypatch.setenv("NO_COLOR", "1")
     assert "\x1b" not in example(*WAY).out
+
+
+def test_from_outside_through_a_node_port(run: Run, tmp_path: Path) -> None:
+    objects = [
+        kdp.Node("n1", ip="192.0.2.11", pod_cidr="10.0.1.0/24"),
+        kdp.Node("n2", ip="192.0.2.12", pod_cidr="10.0.2.0/24"),
+        kdp.Service(
+            "web",
+            type="NodePort",
+            selector={"app": "web"},
+            ports=[{"port": 80, "targetPort": 8080, "nodePort": 30080}],
+        ),
+        kdp.Pod("web-1", labels={"app": "web"}, ip="10.0.2.5", node="n2"),
+    ]
+    path = tmp_path / "cluster.json"
+    path.write_text(json.dumps({"apiVersion": "v1", "kind": "List", "items": objects}))
+    done = run("trace", "203.0.113.9", "node/n1:30080", "-f", str(path), "-o", "json", "-q")
+    data = json.loads(done.out)
+    assert (data["verdict"], data["endpoint"]["name"]) == ("delivered", "web-1")
+    assert data["delivered"]["src"] == "192.0.2.11", (
+        "the first node stands for the client, so that answers come back to it"
+    )
+    assert (data["reply"]["src"], data["reply"]["sport"]) == ("192.0.2.11", 30080)
+    assert data["reply"]["dst"] == "203.0.113.9"
