@@ -7,6 +7,7 @@ pub mod conntrack;
 mod error;
 mod name;
 pub mod nat;
+pub mod nft;
 pub mod recent;
 mod rule;
 mod ruleset;
