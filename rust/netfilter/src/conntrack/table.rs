@@ -27,6 +27,8 @@ pub struct EntryId {
 pub struct Stats {
     /// Packets that no entry was attached to.
     pub invalid: u64,
+    /// ICMP messages that are wrong, of no known type, or about no connection.
+    pub error: u64,
     /// Entries that could not be put in.
     pub insert_failed: u64,
     /// Packets dropped because of that, or because the table was full.

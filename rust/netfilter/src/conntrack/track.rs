@@ -90,11 +90,22 @@ impl Conntrack {
         self.expire(now);
         let tracked = self.attach(headers, zone.into(), at_prerouting, now);
         match tracked {
+            Tracked::Invalid if self.is_icmp_fault(headers, at_prerouting) => self.stats.error += 1,
             Tracked::Invalid => self.stats.invalid += 1,
             Tracked::Full => self.stats.drop += 1,
             Tracked::New(_) | Tracked::Known { .. } | Tracked::Untracked => {}
         }
         tracked
+    }
+
+    /// Whether it is an ICMP message that is refused before any connection is looked for: counted apart.
+    /// Source: Linux 6.18, `nf_conntrack_core.c` `nf_conntrack_handle_icmp`.
+    fn is_icmp_fault(&self, headers: &Headers, at_prerouting: bool) -> bool {
+        match icmp::classify(headers) {
+            IcmpClass::Error | IcmpClass::Unknown => headers.fragment.offset == 0,
+            IcmpClass::Query => !self.is_sound(headers, at_prerouting),
+            IcmpClass::Discovery | IcmpClass::NotIcmp => false,
+        }
     }
 
     fn attach(&mut self, headers: &Headers, zone: Zone, at_prerouting: bool, now: Time) -> Tracked {

@@ -187,7 +187,7 @@ fn icmp_queries_are_matched_by_id_type_and_code() {
     for kind in [9, 10, 14, 16, 18, 19, 30, 255] {
         assert_eq!(bench.send(&echo("10.0.0.5", "10.244.0.2", kind, 0)), None, "type {kind}");
     }
-    assert_eq!(bench.table.stats().invalid, 10);
+    assert_eq!((bench.table.stats().invalid, bench.table.stats().error), (7, 3), "unknown types are counted apart");
 }
 
 #[test]
@@ -288,6 +288,9 @@ fn an_error_about_a_connection_is_related_and_refreshes_nothing() {
     assert_eq!(bench.send(&error), Some(Related));
     assert_eq!(bench.only(), (20, false));
     assert_eq!(bench.send(&question()), Some(New), "an error is no answer");
+    bench.wait(31_000);
+    assert_eq!(bench.send(&error), None, "it is about nothing any more");
+    assert_eq!((bench.table.stats().invalid, bench.table.stats().error), (0, 1));
 }
 
 #[test]
