@@ -187,7 +187,11 @@ fn icmp_queries_are_matched_by_id_type_and_code() {
     for kind in [9, 10, 14, 16, 18, 19, 30, 255] {
         assert_eq!(bench.send(&echo("10.0.0.5", "10.244.0.2", kind, 0)), None, "type {kind}");
     }
-    assert_eq!((bench.table.stats().invalid, bench.table.stats().error), (7, 3), "unknown types are counted apart");
+    assert_eq!(
+        (bench.table.stats().invalid, bench.table.stats().error),
+        (7, 3),
+        "unknown types are counted apart"
+    );
 }
 
 #[test]
