@@ -1,5 +1,6 @@
 """The Rust core: what decides and counts. Private; the public names are in `kdp`."""
 
+import builtins
 from collections.abc import Sequence
 from typing import final
 
@@ -17,13 +18,17 @@ def releases() -> list[str]:
     """The Kubernetes releases that have a profile, oldest first: `1.30` and so on."""
 
 def conformance(kind: str, text: str) -> str:
-    """Runs one case: JSON in, JSON out. `kind`: the name of a function of `kdp.conformance` that the core carries out."""
+    """Runs one case: JSON in, JSON out.
+
+    `kind`: the name of a function of `kdp.conformance` that the core carries out.
+    """
 
 @final
 class Host:
     """One Linux box: devices, addresses, routes, sysctls, rules, connection tracking.
 
-    `topology`: JSON in the form of a packet case: {"devs": [{"name", "addrs": ["IP/LEN", …]}], "routes": [...], "sysctls": {...}}.
+    `topology`: JSON in the form of a packet case: {"devs": [{"name", "addrs": ["IP/LEN", …]}], "routes": [...],
+    "sysctls": {...}}.
     Times are virtual nanoseconds and never go back.
     """
 
@@ -35,7 +40,9 @@ class Host:
         """The rules as `iptables-save` or `ip6tables-save` lists them."""
 
     def receive(self, device: str, packet: bytes, now: int) -> bytes:
-        """A packet comes in by `device`. JSON: {"verdict", "outs": [[device, hex], …], "local": [hex, …], "ctstate": [word, …], "steps": [...]}.
+        """A packet comes in by `device`.
+
+        JSON: {"verdict", "outs": [[device, hex], …], "local": [hex, …], "ctstate": [word, …], "steps": [...]}.
 
         Verdicts: `forward`, `local`, `drop`, `reject`, `local+out`, `error:` and the errno's text.
         """
@@ -47,7 +54,9 @@ class Host:
         """JSON array of the entries: orig, reply, flags, timeout, mark, zone, tcp state."""
 
     def set_sysctl(self, name: str, value: str) -> None:
-        """Sets a sysctl by its full name (`net.netfilter.nf_conntrack_udp_timeout`); one that is not modelled is an error."""
+        """Sets a sysctl by its full name (`net.netfilter.nf_conntrack_udp_timeout`); one that is not modelled is
+        an error.
+        """
 
     def tool(self, arguments: Sequence[str], now: int) -> bytes:
         """Runs a command of the conntrack tool (`["-D", "-p", "udp"]`). JSON: {"rc", "count" (or null), "text"}."""
@@ -66,14 +75,16 @@ class Cluster:
     """Objects, controllers, nodes and virtual time.
 
     `sources`: (name, bytes) of YAML or JSON texts, read as one set: nothing is kept if one of them is refused.
-    `options`: JSON object, every key optional: `seed` (int), `k8s` (release), `mode` (`iptables`), `cluster_cidr` (text, one or
+    `options`: JSON object, every key optional: `seed` (int), `k8s` (release), `mode` (`iptables`),
+    `cluster_cidr` (text, one or
     two CIDRs with a comma), `service_cidr`, `complete` (bool, default true: make what a bare manifest leaves out),
-    `evaluator` (`indexed` or `scan`), `latency` (object: edge name to nanoseconds), `proxy` (object: kube-proxy's options).
+    `evaluator` (`indexed` or `scan`), `latency` (object: edge name to nanoseconds), `proxy` (object: kube-
+    proxy's options).
     Raises `kdp.KdpError` subclasses, each with a `code` of docs/errors.md.
     """
 
     def __new__(cls, sources: Sequence[tuple[str, bytes]], options: str) -> Cluster: ...
-    def notes(self) -> list[str]:
+    def notes(self) -> builtins.list[str]:
         """What loading had to say: kinds it keeps but does not know, objects it made."""
 
     def now(self) -> int:
@@ -95,12 +106,16 @@ class Cluster:
         """Deletes one object from the store."""
 
     def resolve(self, question: str) -> bytes:
-        """DNS as a Pod does it. `question`: {"from": "pod/NS/NAME", "name": text}. JSON: {"queries": [...], "answer": ip or null}."""
+        """DNS as a Pod does it.
+
+        `question`: {"from": "pod/NS/NAME", "name": text}. JSON: {"queries": [...], "answer": ip or null}.
+        """
 
     def connect(self, question: str) -> bytes:
         """One connection, request and reply: JSON of kind Trace (docs/json-output.md).
 
-        `question`: {"from": "pod/NS/NAME" | "node/NAME" | "IP", "to": "HOST:PORT", "namespace": text, "protocol": "tcp"|"udp",
+        `question`: {"from": "pod/NS/NAME" | "node/NAME" | "IP", "to": "HOST:PORT", "namespace": text,
+        "protocol": "tcp"|"udp",
         "sport": int or null}.
         """
 
@@ -108,7 +123,11 @@ class Cluster:
         """Every outcome of a new connection with its probability: JSON of kind Exploration."""
 
     def rules(self, node: str, family: str, form: str) -> str:
-        """A node's rules. `family`: `IPv4` or `IPv6`; `form`: `save`, `restore`, or `TABLE CHAIN` for a listing like `iptables -L -n`."""
+        """A node's rules.
+
+        `family`: `IPv4` or `IPv6`; `form`: `save`, `restore`, or `TABLE CHAIN` for a listing like `iptables -L
+        -n`.
+        """
 
     def rule_counts(self, node: str) -> bytes:
         """JSON: {"IPv4": {"nat": {"rules": n, "chains": n}, …}, …}."""
@@ -128,7 +147,7 @@ class Cluster:
     def facts(self, kind: str, namespace: str, name: str) -> bytes:
         """Evidence for an explanation, as JSON (see `kdp.explain`). `kind`: `Service` or `ServiceMonitor`."""
 
-    def nodes(self) -> list[str]:
+    def nodes(self) -> builtins.list[str]:
         """Names of the nodes, in creation order."""
 
     def endpoints(self) -> bytes:
@@ -155,6 +174,7 @@ class Cluster:
     ]:
         """A batch of flows through one node, in order; columns of equal length, host byte order.
 
-        Returns verdict, src, sport, dst, dport as they left, and rules walked. Verdicts: 0 forwarded, 1 delivered to the node
+        Returns verdict, src, sport, dst, dport as they left, and rules walked. Verdicts: 0 forwarded, 1
+        delivered to the node
         itself, 2 dropped, 3 rejected, 4 no route. Releases the GIL.
         """

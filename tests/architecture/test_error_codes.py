@@ -29,7 +29,7 @@ def errors(root: Path) -> ModuleType:
 def codes_of_crates(root: Path) -> dict[str, list[str]]:
     """Read the CODES of each crate that has an error.rs, without its comments."""
     found = {}
-    for path in sorted(root.glob("rust/*/src/error.rs")):
+    for path in sorted(root.glob("rust/*/src/**/error.rs")):
         lists = LIST.findall(re.sub(r"//.*", "", path.read_text()))
         assert lists, f"{path.relative_to(root)} has no `pub const CODES: &[&str] = &[...]`"
         found[path.parts[-3]] = [code for text in lists for code in re.findall(r'"([^"]*)"', text)]

@@ -97,12 +97,12 @@ impl Options {
 }
 
 /// The smallest network that holds all of them.
-fn cover(mut cidrs: impl Iterator<Item = Cidr> + Clone) -> Option<Cidr> {
+fn cover(cidrs: impl Iterator<Item = Cidr> + Clone) -> Option<Cidr> {
     let first = cidrs.clone().next()?;
     let shortest = cidrs.clone().map(Cidr::prefix_len).min()?;
     let fits = |len: &u8| {
         let net = Cidr::new(first.addr(), *len).expect("shorter than a length that is right");
-        cidrs.all(|cidr| net.contains(cidr.addr()))
+        cidrs.clone().all(|cidr| net.contains(cidr.addr()))
     };
     let len = (0..=shortest).rev().find(fits)?;
     Cidr::new(first.addr(), len)

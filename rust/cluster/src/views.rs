@@ -14,19 +14,27 @@ use crate::Error;
 use crate::cluster::Cluster;
 
 impl Cluster {
-    /// The objects of a kind as API JSON, in order of creation.
+    /// The objects of a kind as a JSON array of API objects, in order of creation.
     pub fn list(
         &self,
         kind: &KindName,
         namespace: Option<&str>,
         selector: Option<&str>,
-    ) -> Result<Vec<Value>, Error> {
+    ) -> Result<String, Error> {
         let selector = selector.map(Selector::parse).transpose().map_err(Error::Selector)?;
         let found = self.store().list(kind, namespace);
         let wanted = found.filter(|object| {
             selector.as_ref().is_none_or(|selector| selector.matches(&object.meta().labels))
         });
-        Ok(wanted.map(|object| object.to_value()).collect())
+        let mut text = String::from("[");
+        for object in wanted {
+            if text.len() > 1 {
+                text.push(',');
+            }
+            text.push_str(&object.to_json());
+        }
+        text.push(']');
+        Ok(text)
     }
 
     /// One object as API JSON; an error with the nearest names if it is not there.

@@ -96,7 +96,8 @@ impl Cluster {
         selector: Option<&str>,
     ) -> PyResult<Bound<'py, PyBytes>> {
         let kind = kind_name(kind);
-        self.json(py, |core| core.list(&kind, namespace, selector).map(Value::Array))
+        let text = self.run(py, |core| core.list(&kind, namespace, selector))?;
+        Ok(PyBytes::new(py, text.as_bytes()))
     }
 
     fn get<'py>(
@@ -203,7 +204,7 @@ impl Cluster {
         let (dst, dport) = (column(dst, "dst", "uint32")?, column(dport, "dport", "uint16")?);
         let proto = column::<u8>(proto, "proto", "uint8")?;
         if [sport.len(), dst.len(), dport.len(), proto.len()].iter().any(|len| *len != src.len()) {
-            return Err(by_code(py, "column-invalid", "the columns differ in length"));
+            return Err(by_code(py, "flows-shape", "the columns differ in length"));
         }
         let (out, interrupt) = self.run(py, move |core| {
             let interrupt = Interrupt::new();

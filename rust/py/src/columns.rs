@@ -12,7 +12,7 @@ pub(crate) fn column<T: Element + Copy>(
     dtype: &str,
 ) -> PyResult<Vec<T>> {
     let py = given.py();
-    let wrong = |why: String| errors::by_code(py, "column-invalid", &format!("{name}: {why}"));
+    let wrong = |why: String| errors::by_code(py, "flows-dtype", &format!("{name}: {why}"));
     let array: PyReadonlyArray1<'_, T> = given.extract().map_err(|_| {
         wrong(format!("expected a one-dimensional numpy array of {dtype}, got {}", describe(given)))
     })?;

@@ -21,7 +21,7 @@ pub(crate) fn error_codes() -> Vec<&'static str> {
 }
 
 /// Codes of errors that are made here: a column that does not have the form that the stub states.
-const COLUMN_CODES: &[&str] = &["column-invalid", "argument-invalid"];
+const COLUMN_CODES: &[&str] = &["flows-dtype", "flows-shape", "argument-invalid"];
 
 /// The Python exception for an error of the core.
 pub(crate) fn raise(py: Python<'_>, error: &kdp_cluster::Error) -> PyErr {
