@@ -36,6 +36,9 @@ impl Host {
         let Some(packet) = Packet::parse(bytes.to_vec()) else {
             return Ok(Exchange::silent("drop"));
         };
+        if packet.has_working_options() {
+            return Err(Error::NotModelled { what: "IPv4 options that a router reads or writes" });
+        }
         let is_v6 = packet.headers.dst.is_ipv6();
         let walk = match device {
             Some(device) => self.receive_recorded(device, packet, now, &mut steps)?,

@@ -31,6 +31,27 @@ impl Packet {
         Ok(bytes)
     }
 
+    /// Whether its IPv4 header has an option that a router reads or writes (routes, stamps, CIPSO labels), or a list of
+    /// options that is not in order. Linux passes on all others as they came.
+    /// Source: net/ipv4/ip_options.c `__ip_options_compile`, v6.12.
+    pub fn has_working_options(&self) -> bool {
+        let bytes = self.bytes.as_deref().unwrap_or_default();
+        let Some(first) = bytes.first().filter(|first| **first >> 4 == 4) else { return false };
+        let mut options = bytes.get(20..usize::from(first & 15) * 4).unwrap_or_default();
+        while let [kind, rest @ ..] = options {
+            options = match (kind, rest) {
+                (0, _) => return rest.iter().any(|byte| *byte != 0),
+                (1, _) => rest,
+                (7 | 68 | 131 | 134 | 137, _) => return true,
+                (_, [length, ..]) if (2..=options.len()).contains(&usize::from(*length)) => {
+                    &options[usize::from(*length)..]
+                }
+                _ => return true,
+            };
+        }
+        false
+    }
+
     /// Whether it came in as bytes.
     pub fn has_bytes(&self) -> bool {
         self.bytes.is_some()

@@ -66,9 +66,17 @@ fn a_sender_is_told_of_a_reject_that_has_no_answer() {
 fn masquerade_never_gives_a_loopback_address_to_others() {
     let mut host = host(MASQUERADE);
     let first: IpAddr = "10.0.0.1".parse().unwrap();
-    assert_eq!(source(&sends(&mut host, &udp("127.0.0.1", "10.1.0.1"))), first, "by lo: the first device's address");
+    assert_eq!(
+        source(&sends(&mut host, &udp("127.0.0.1", "10.1.0.1"))),
+        first,
+        "by lo: the first device's address"
+    );
     let own: IpAddr = "fd00:b::1".parse().unwrap();
-    assert_eq!(source(&sends(&mut host, &udp("fd00:a::1", "fd00:b::1"))), own, "IPv6 takes the destination itself");
+    assert_eq!(
+        source(&sends(&mut host, &udp("fd00:a::1", "fd00:b::1"))),
+        own,
+        "IPv6 takes the destination itself"
+    );
 }
 
 #[test]
@@ -88,5 +96,39 @@ fn the_ipv6_loopback_address_on_a_wire_meets_no_hook() {
         assert_eq!((exchange.verdict.as_str(), exchange.ct_states.len()), ("drop", 0));
     }
     let exchange = host.exchange(Some("a0"), &udp("10.0.0.5", "127.0.0.1"), Time(0)).unwrap();
-    assert_eq!((exchange.verdict.as_str(), exchange.ct_states.len()), ("drop", 1), "IPv4 looks when it routes");
+    assert_eq!(
+        (exchange.verdict.as_str(), exchange.ct_states.len()),
+        ("drop", 1),
+        "IPv4 looks when it routes"
+    );
+}
+
+#[test]
+fn ipv4_options_that_a_router_works_on_are_named() {
+    let mut host = host(MASQUERADE);
+    let plain = udp("10.0.0.5", "10.1.0.2");
+    for (options, is_refused) in [
+        (vec![1, 1, 1, 1], false),               // padding
+        (vec![148, 4, 0, 0], false),             // router alert
+        (vec![1, 0, 0, 0], false),               // the end of the list
+        (vec![7, 7, 4, 0, 0, 0, 0, 0], true),    // record route
+        (vec![131, 7, 4, 10, 0, 0, 9, 0], true), // loose source route
+        (vec![0, 1, 0, 0], true),                // something behind the end
+        (vec![136, 4, 0, 1], false),             // stream id
+        (vec![148, 9, 0, 0], true),              // longer than the header
+    ] {
+        let mut bytes = [&plain[..20], &options, &plain[20..]].concat();
+        bytes[0] += u8::try_from(options.len() / 4).unwrap();
+        bytes[3] += u8::try_from(options.len()).unwrap();
+        let header = 20 + options.len();
+        bytes[10..12].fill(0);
+        let sum = wire::internet_checksum(&bytes[..header]);
+        bytes[10..12].copy_from_slice(&sum.to_be_bytes());
+        let result = host.exchange(Some("a0"), &bytes, Time(0));
+        assert_eq!(
+            result.as_ref().err().map(kdp_host::Error::code),
+            is_refused.then_some("packet-not-modelled"),
+            "{options:?}"
+        );
+    }
 }
