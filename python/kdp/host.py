@@ -90,6 +90,30 @@ class Host:
         """The connection tracking entries: orig, reply, flags, timeout (seconds), mark, zone, and tcp.state for TCP."""
         return [_entry(found) for found in json.loads(self._core.conntrack(self._now))]
 
+    def conntrack_tool(self, *arguments: str) -> dict[str, Any]:
+        """Run a command of the conntrack tool (``"-D", "-p", "udp"``): its exit status ``rc``, ``count``, ``text``."""
+        found: dict[str, Any] = json.loads(self._core.tool(arguments, self._now))
+        return found
+
+    def set_sysctl(self, name: str, value: int | str) -> None:
+        """Set a sysctl by its name as in sysctl.conf."""
+        self._core.set_sysctl(name, str(value))
+
+    def stats(self) -> dict[str, int]:
+        """What connection tracking has counted: invalid, insert_failed, drop, early_drop, clash_resolve."""
+        found: dict[str, int] = json.loads(self._core.stats())
+        return found
+
+    def recent(self, name: str, *, tool: str = "iptables") -> list[dict[str, Any]] | None:
+        """A list of ``-m recent``: ``addr`` and ``stamps`` (ns) of each, oldest first; None if no rule names it."""
+        found: list[dict[str, Any]] | None = json.loads(self._core.recent(tool, name))
+        return found
+
+    def counters(self, table: str = "filter", *, tool: str = "iptables") -> dict[str, dict[str, Any]]:
+        """By chain: ``policy`` ([packets, bytes], or None) and ``rules``, a pair for each rule in order."""
+        found: dict[str, dict[str, Any]] = json.loads(self._core.counters(tool, table))
+        return found
+
 
 def _entry(found: Mapping[str, Any]) -> dict[str, Any]:
     """An entry in the words of ctnetlink: protocols by name, an echo's id as ``icmp_id``; counters where counted."""

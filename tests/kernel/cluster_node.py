@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from tests.kernel.entry import Entry
     from tests.kernel.judge import Judge, MakeJudge
 
-_LINE = re.compile(r"^(\w+)\s+\d+\s+(\d+)\s+(?:([A-Z_0-9]+)\s+)?(src=.*)$")
+_LINE = re.compile(r"^(?:ipv[46]\s+\d+\s+)?(\w+)\s+\d+\s+(\d+)\s+(?:([A-Z_0-9]+)\s+)?(src=.*)$")
 _WORDS = {word: word for word in ("src", "dst", "sport", "dport", "type", "code")} | {"id": "icmp_id"}
 
 

@@ -41,14 +41,14 @@ class Trial:
     alter: Callable[[str], str] = str
     """What is done to the rules before kdp gets them: nothing, but where a difference is planted."""
 
-    def run(self, steps: Sequence[Step]) -> Finding:
+    def run(self, steps: Sequence[Step], seed: int = 1) -> Finding:
         """Send a stream into both; it ends with the first packet, or the table at the end, that differs."""
-        judge, host = self.make_judge(self.topology), Host(self.topology)
+        judge, host = self.make_judge(self.topology), Host(self.topology, seed=seed)
         try:
             for tool, text in self.rules:
                 judge.load_rules(text, tool=tool)
                 host.load_rules(self.alter(text), tool=tool)
-            return _run(Pair(judge, host, self.named, by_ends=self._draws_many), host, steps)
+            return _run(Pair(judge, host, self.named, by_ends=True), host, steps)
         finally:
             judge.close()
 

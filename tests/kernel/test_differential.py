@@ -55,7 +55,7 @@ def try_world(make_judge: MakeJudge, seed: int, score: Score) -> None:
     if found.at is None:
         return
     again = steps[: found.at + 1]
-    if trial.run(again).at is None:
+    if trial.run(again, seed=2).at is None:
         score.by_chance += 1
         return
     small = trial.shrunk(again)

@@ -46,7 +46,7 @@ class Numbers:
                 if one.value != other.value:
                     return False
                 continue
-            scope = _ends(one, other) if self._by_ends else None
+            scope = (one.is_port, _ends(one, other) if self._by_ends else None)
             key, key_back = (scope, one.value), (scope, other.value)
             known = (there.get(key, self._there.get(key)), back.get(key_back, self._back.get(key_back)))
             if known == (None, None) and learn and _may_stand(one, other):
@@ -80,10 +80,26 @@ def run_differences(
     for number, (one, other) in enumerate(zip(expected["steps"], got["steps"], strict=True)):
         if "outs_hex" in one:
             found += [f"step {number}: {what}" for what in step_differences(one, other, numbers)]
+        found += [f"step {number}: {what}" for what in _plain_differences(one, other)]
         if "conntrack" in one:
             listed = conntrack_differences(one["conntrack"], other["conntrack"], numbers)
             found += [f"step {number}: {what}" for what in listed]
+    for name in ("insert_failed", "drop", "clash_resolve", "invalid"):
+        one, other = (run.get("stats", {}).get(name, 0) for run in (expected, got))
+        found += [f"stats: {name}: {one} there, {other} here"] if one != other else []
     return found + conntrack_differences(expected["conntrack"], got["conntrack"], numbers)
+
+
+def _plain_differences(one: Step, other: Step) -> list[str]:
+    """What commands and counters say, where it differs."""
+    differ = [key for key in ("rc", "count", "rule_counters") if key in one and one[key] != other.get(key)]
+    if "recent" in one:
+        there, here = (
+            sorted((entry["src"], entry["nstamps"]) for entry in step.get("recent", ()))
+            for step in (one, other)
+        )
+        differ += ["recent"] if there != here else []
+    return [f"{key}: {one[key]} there, {other.get(key)} here" for key in differ]
 
 
 def step_differences(expected: Step, got: Step, numbers: Numbers) -> list[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from ipaddress import ip_address
 from typing import Any
 
 from kdp.conformance.packet_spec import answer_to, build
@@ -28,15 +29,16 @@ def run_packets(case: Case, seed: int = 1) -> dict[str, Any]:
     scenario = case["scenario"]
     _refuse_unmodelled(scenario)
     run = _Run(Host(case["topology"], seed=seed))
+    for name, value in scenario.get("init_sysctl", {}).items():
+        run.host.set_sysctl(name, value)
     run.load(scenario["rules"])
     steps = [run.step(step) for step in scenario["steps"]]
-    return {"steps": steps, "conntrack": run.host.conntrack(), "stats": {}}
+    return {"steps": steps, "conntrack": run.host.conntrack(), "stats": run.host.stats()}
 
 
 def _refuse_unmodelled(scenario: Case) -> None:
-    for key in ("init_sysctl", "nfqueue"):
-        if scenario.get(key):
-            raise _unsupported(f"{key!r} of the scenario")
+    if scenario.get("nfqueue"):
+        raise _unsupported("'nfqueue' of the scenario")
 
 
 def _unsupported(what: str) -> UnsupportedError:
@@ -48,6 +50,7 @@ class _Run:
 
     def __init__(self, host: Host) -> None:
         self.host = host
+        self._tool = "iptables"
         self._outs: list[Sequence[tuple[str, bytes]]] = []
         self._carry_out: Mapping[str, Callable[[Step], dict[str, Any]]] = {
             "pkt": self._packet,
@@ -55,12 +58,16 @@ class _Run:
             "sleep": self._sleep,
             "rules": self._rules,
             "dump": self._dump,
+            "sysctl": self._sysctl,
+            "cmd": self._command,
+            "recent": self._recent,
+            "rule_counters": self._rule_counters,
         }
 
     def load(self, rules: Sequence[tuple[str, str]]) -> None:
         """Load rules in the order of the list: (tool, text), the tool perhaps with -noflush behind it."""
         for kind, text in rules:
-            tool = kind.removesuffix("-noflush").removesuffix("-legacy")
+            self._tool = tool = kind.removesuffix("-noflush").removesuffix("-legacy")
             if tool not in _TOOLS:
                 raise _unsupported(f"the tool {tool!r}")
             self.host.load_rules(text, tool=tool, flush=not kind.endswith("-noflush"))
@@ -120,6 +127,32 @@ class _Run:
     def _rules(self, step: Step) -> dict[str, Any]:
         self.load(step["rules"])
         return {}
+
+    def _sysctl(self, step: Step) -> dict[str, Any]:
+        self.host.set_sysctl(step["key"], step["value"])
+        return {}
+
+    def _command(self, step: Step) -> dict[str, Any]:
+        """A command of the conntrack tool; ``ip``, ``nft`` and the like are not modelled."""
+        words = step["cmd"].split() if isinstance(step["cmd"], str) else step["cmd"]
+        if words[0] != "conntrack":
+            raise _unsupported(f"the command {' '.join(words)!r}")
+        found = self.host.conntrack_tool(*words[1:])
+        self.host.advance(round(step.get("settle", 0) * _SECOND))
+        return {"rc": found["rc"], **({"count": found["count"]} if step.get("count") else {})}
+
+    def _recent(self, step: Step) -> dict[str, Any]:
+        listed = self.host.recent(step["name"], tool=self._tool) or []
+        return {
+            "recent": [
+                {"src": ip_address(entry["addr"]).exploded, "nstamps": len(entry["stamps"])}
+                for entry in listed
+            ]
+        }
+
+    def _rule_counters(self, step: Step) -> dict[str, Any]:
+        tool = "ip6tables" if step.get("v6") else "iptables"
+        return {"rule_counters": self.host.counters(step.get("table", "filter"), tool=tool)}
 
     def _dump(self, step: Step) -> dict[str, Any]:
         del step
