@@ -33,14 +33,14 @@ class Score:
 
     worlds: int = 0
     packets: int = 0
-    by_chance: int = 0
+    by_chance: list[str] = field(default_factory=list)
     deviations: list[dict[str, Any]] = field(default_factory=list)
 
     def __str__(self) -> str:
         counts = (
             f"{self.packets} packets in {self.worlds} worlds: {len(self.deviations)} deviations from Linux"
         )
-        return f"{counts} {os.uname().release}, {self.by_chance} that did not come again"
+        return f"{counts} {os.uname().release}, {len(self.by_chance)} that did not come again"
 
 
 def try_world(make_judge: MakeJudge, seed: int, score: Score) -> None:
@@ -56,7 +56,7 @@ def try_world(make_judge: MakeJudge, seed: int, score: Score) -> None:
         return
     again = steps[: found.at + 1]
     if trial.run(again, seed=2).at is None:
-        score.by_chance += 1
+        score.by_chance.append(f"  seed {seed}, not again: {found.differences[0]}")
         return
     small = trial.shrunk(again)
     trial = trial.with_fewer_rules(small)
@@ -90,6 +90,6 @@ def test_no_packet_differs(judge: MakeJudge, capsys: pytest.CaptureFixture[str])
     while time.monotonic() < end and len(score.deviations) < 3:
         try_world(judge, seed + score.worlds, score)
     with capsys.disabled():
-        sys.stdout.write(f"\n{score}\n")
+        sys.stdout.write("\n".join(["", str(score), *score.by_chance, ""]))
     if score.deviations:
         pytest.fail("\n".join(json.dumps(one) for one in score.deviations), pytrace=False)
