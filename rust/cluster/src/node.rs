@@ -6,7 +6,7 @@ use std::sync::Arc;
 use kdp_host::{Device, DeviceId, Host, RouteKind, Routes};
 use kdp_netfilter::conntrack::Settings as ConntrackSettings;
 use kdp_packet::{Cidr, Family};
-use kdp_proxy::{Config, Extent, NodeFacts, Proxier, View};
+use kdp_proxy::{Config, Extent, Mode, NodeFacts, Proxier, View};
 use kdp_sim::{Chance, Time};
 
 use crate::Error;
@@ -144,6 +144,9 @@ fn config(name: &str, place: &Place, options: &Options, pod_cidrs: &[Cidr]) -> R
         config.node_ips.extend(bridge.filter(|addr| !place.addrs.contains(addr)));
         config.primary_node_ips =
             [Family::V4, Family::V6].into_iter().filter_map(|family| place.primary(family)).collect();
+    }
+    if config.mode == Mode::Nftables {
+        return Err(kdp_proxy::Error::ModeNotModelled { mode: "nftables".to_owned() }.into());
     }
     config.check()?;
     Ok(config)

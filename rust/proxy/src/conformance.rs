@@ -8,7 +8,7 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
-use crate::config::Config;
+use crate::config::{Config, Mode};
 use crate::error::{Error, Result};
 use crate::node::NodeFacts;
 use crate::sync::{Extent, Proxier};
@@ -93,6 +93,9 @@ impl NodeRules {
     /// After the first sync, into empty kernels, of the node that `proxy` (a case's proxy block) names.
     pub fn new(objects: &[Value], proxy: &Value) -> Result<NodeRules> {
         let config = Config::from_block(proxy)?;
+        if config.mode == Mode::Nftables {
+            return Err(Error::ModeNotModelled { mode: "nftables".to_owned() });
+        }
         let objects = Objects::read(objects)?;
         let node = objects.node(&config.node_name);
         let mut view = View::new(config.profile);

@@ -12,7 +12,7 @@ pub enum Error {
         found: String,
     },
     /// A proxy mode that is real but not built.
-    #[error("proxy mode {mode:?} is not modelled; iptables is")]
+    #[error("proxy mode {mode:?} is not modelled; iptables and nftables are")]
     ModeNotModelled {
         /// The mode.
         mode: String,
@@ -59,6 +59,19 @@ pub enum Error {
         /// The text.
         found: String,
     },
+    /// A comment that makes nft refuse the whole transaction: a long Service and port name, and no usable endpoint.
+    #[error(
+        "{object}: nft takes comments of up to 128 characters, and {comment:?} has {length}: kube-proxy's rules of the family \
+         stay as they were while the Service has no usable endpoint"
+    )]
+    NftCommentTooLong {
+        /// `Service namespace/name`.
+        object: String,
+        /// The comment.
+        comment: String,
+        /// Its length.
+        length: usize,
+    },
 }
 
 impl Error {
@@ -71,6 +84,7 @@ impl Error {
             Error::OptionNotValid { .. } => "proxy-option-not-valid",
             Error::ObjectNotValid { .. } => "proxy-object-not-valid",
             Error::EndpointTextRefused { .. } => "proxy-endpoint-text-refused",
+            Error::NftCommentTooLong { .. } => "proxy-nft-comment-too-long",
         }
     }
 
@@ -91,6 +105,7 @@ pub const CODES: &[&str] = &[
     "proxy-option-not-valid",
     "proxy-object-not-valid",
     "proxy-endpoint-text-refused",
+    "proxy-nft-comment-too-long",
 ];
 
 /// The result of anything that reads input.
@@ -114,7 +129,8 @@ mod tests {
                 found: found.clone(),
                 allowed: "even",
             },
-            Error::EndpointTextRefused { object, field, found },
+            Error::EndpointTextRefused { object: object.clone(), field, found: found.clone() },
+            Error::NftCommentTooLong { object, comment: found, length: 129 },
         ];
         let codes: Vec<&str> = errors.iter().map(Error::code).collect();
         assert_eq!(codes, CODES);

@@ -10,18 +10,20 @@ mod error;
 mod generate;
 mod iptables;
 mod names;
+mod nftables;
 mod node;
 mod profile;
 mod select;
 mod sync;
 mod view;
 
-pub use config::{Config, DetectLocal, LocalDetector, NodePortAddresses, NodePortMatch, Settings};
+pub use config::{Config, DetectLocal, LocalDetector, Mode, NodePortAddresses, NodePortMatch, Settings};
 pub use error::{CODES, Error, Result};
 pub use iptables::{EndpointChains, Section, section};
 pub use names::{PortName, ServiceName, ServicePortName};
+pub use nftables::{NftProxier, NftSynced, STALE_CHAIN_AGE};
 pub use node::NodeFacts;
-pub use profile::{Copies, Profile, Watch};
+pub use profile::{Copies, NftProfile, Profile, Watch};
 pub use select::{Chooser, Selected, select};
 pub use sync::{Counts, Extent, FULL_SYNC_PERIOD, LARGE_CLUSTER_ENDPOINTS, Proxier, SYNC_PERIOD, Synced};
 pub use view::{

@@ -31,6 +31,42 @@ pub struct Profile {
     pub copies: Copies,
     /// Decimals of `--probability`.
     pub probability_decimals: u8,
+    /// What nftables mode writes.
+    pub nft: NftProfile,
+}
+
+/// The switches of nftables mode.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[allow(clippy::struct_excessive_bools)] // independent switches
+pub struct NftProfile {
+    /// Source ranges before DNAT at -110 and the rest at priority 0 (1.33 on); before, nearly all at -110.
+    pub checks_after_dnat: bool,
+    /// The rule that masquerades cluster-IP traffic of a Service names its port too (up to 1.33).
+    pub masquerade_names_port: bool,
+    /// Devices are matched by name; before 1.33 by index, so they must exist when the rules are loaded.
+    pub devices_by_name: bool,
+    /// ServiceCIDR objects are read, and packets to unallocated cluster IPs dropped (1.33 on).
+    pub service_cidrs: bool,
+    /// One rule translates to all endpoints of a Service without affinity, and one set holds the hairpins (1.36 on).
+    pub one_rule: bool,
+    /// Elements of `firewall-ips` carry a comment (1.30).
+    pub firewall_comments: bool,
+    /// Without `--nodeport-addresses` of a family, its primary address alone takes node ports (1.30); later, all.
+    pub primary_by_default: bool,
+}
+
+impl NftProfile {
+    const fn of(minor: u8) -> NftProfile {
+        NftProfile {
+            checks_after_dnat: minor >= 33,
+            masquerade_names_port: minor <= 33,
+            devices_by_name: minor >= 33,
+            service_cidrs: minor >= 33,
+            one_rule: minor >= 36,
+            firewall_comments: minor <= 30,
+            primary_by_default: minor <= 30,
+        }
+    }
 }
 
 /// The label selectors of the proxy's watches.
@@ -73,6 +109,7 @@ impl Profile {
             watch: if minor >= 36 { Watch::LabelByKind } else { Watch::BothLabels },
             copies: if minor >= 36 { Copies::NotTerminatingWins } else { Copies::LocalWins },
             probability_decimals: 10,
+            nft: NftProfile::of(minor),
         })
     }
 }

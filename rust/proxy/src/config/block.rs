@@ -5,11 +5,11 @@ use std::net::IpAddr;
 use kdp_packet::{Cidr, Family, parse_ip_lenient};
 use serde_json::{Map, Value};
 
-use super::{Config, DetectLocal, NodePortAddresses};
+use super::{Config, DetectLocal, Mode, NodePortAddresses};
 use crate::{Error, Profile, error::Result};
 
 /// Every option of a block. `release` is for the record, `serviceCIDRs` is read by nftables mode alone.
-const OPTIONS: [&str; 15] = [
+const OPTIONS: [&str; 16] = [
     "mode",
     "version",
     "release",
@@ -25,22 +25,21 @@ const OPTIONS: [&str; 15] = [
     "masqueradeBit",
     "nfacct",
     "tcpBeLiberal",
+    "serviceCIDRs",
 ];
-const IGNORED: [&str; 1] = ["serviceCIDRs"];
 
 pub(super) fn read(block: &Value) -> Result<Config> {
     let Value::Object(map) = block else {
         return Err(Error::option("proxy", &block, "an object"));
     };
-    if let Some(option) =
-        map.keys().find(|key| !OPTIONS.contains(&key.as_str()) && !IGNORED.contains(&key.as_str()))
-    {
+    if let Some(option) = map.keys().find(|key| !OPTIONS.contains(&key.as_str())) {
         return Err(Error::OptionUnknown { option: option.clone(), allowed: OPTIONS.join(", ") });
     }
     let block = Block(map);
-    block.check_mode()?;
     let default = Config::new(block.text("nodeName")?.unwrap_or_default());
+    let mode = block.mode()?;
     let config = Config {
+        mode,
         profile: block.text("version")?.map_or(Ok(default.profile), str::parse::<Profile>)?,
         families: block.families()?.unwrap_or(default.families),
         node_ips: block.list("nodeIPs", "an IP address", parse_ip_lenient)?,
@@ -50,10 +49,11 @@ pub(super) fn read(block: &Value) -> Result<Config> {
         iptables_localhost_nodeports: block
             .flag("localhostNodePorts")?
             .unwrap_or(default.iptables_localhost_nodeports),
-        nodeport_addresses: block.nodeport_addresses()?,
+        nodeport_addresses: block.nodeport_addresses(mode)?,
         masquerade_bit: block.masquerade_bit()?.unwrap_or(default.masquerade_bit),
         nfacct: block.flag("nfacct")?.unwrap_or(default.nfacct),
         tcp_be_liberal: block.flag("tcpBeLiberal")?.unwrap_or(default.tcp_be_liberal),
+        service_cidrs: block.list("serviceCIDRs", "a CIDR", cidr)?,
         node_name: default.node_name,
     };
     config.check()?;
@@ -95,13 +95,12 @@ impl<'a> Block<'a> {
         list.iter().enumerate().map(item).collect()
     }
 
-    fn check_mode(&self) -> Result<()> {
+    fn mode(&self) -> Result<Mode> {
         match self.text("mode")? {
-            None | Some("iptables") => Ok(()),
-            Some(mode @ ("nftables" | "ipvs" | "kernelspace")) => {
-                Err(Error::ModeNotModelled { mode: mode.to_owned() })
-            }
-            Some(mode) => Err(Error::option("mode", &mode, "iptables")),
+            None | Some("iptables") => Ok(Mode::Iptables),
+            Some("nftables") => Ok(Mode::Nftables),
+            Some(mode @ ("ipvs" | "kernelspace")) => Err(Error::ModeNotModelled { mode: mode.to_owned() }),
+            Some(mode) => Err(Error::option("mode", &mode, "iptables or nftables")),
         }
     }
 
@@ -122,8 +121,12 @@ impl<'a> Block<'a> {
         self.read("masqueradeBit", "0..=31", |value| u8::try_from(value.as_u64()?).ok())
     }
 
-    fn nodeport_addresses(&self) -> Result<NodePortAddresses> {
+    /// Source of the default: kube-proxy, `pkg/proxy/apis/config/v1alpha1/defaults.go`.
+    fn nodeport_addresses(&self, mode: Mode) -> Result<NodePortAddresses> {
         const OPTION: &str = "nodePortAddresses";
+        if mode == Mode::Nftables && self.get(OPTION).is_none() {
+            return Ok(NodePortAddresses::Primary);
+        }
         let primary = |value: &Value| value.as_str() == Some("primary");
         if let Some(Value::Array(list)) = self.get(OPTION)
             && list.iter().any(primary)

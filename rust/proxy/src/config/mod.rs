@@ -12,10 +12,21 @@ pub use settings::{LocalDetector, NodePortMatch, Settings};
 
 use crate::{Error, Profile, error::Result};
 
-/// The options of one kube-proxy in iptables mode.
+/// `--proxy-mode`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mode {
+    /// Rules of iptables.
+    Iptables,
+    /// Rules of nftables.
+    Nftables,
+}
+
+/// The options of one kube-proxy.
 #[derive(Clone, Debug, PartialEq)]
 #[allow(clippy::struct_excessive_bools)] // independent options
 pub struct Config {
+    /// `--proxy-mode`.
+    pub mode: Mode,
     /// The release.
     pub profile: Profile,
     /// Families that a proxier runs for; kube-proxy runs both where the host can.
@@ -32,7 +43,7 @@ pub struct Config {
     pub masquerade_all: bool,
     /// `--iptables-localhost-nodeports`.
     pub iptables_localhost_nodeports: bool,
-    /// `--nodeport-addresses`; none: all addresses.
+    /// `--nodeport-addresses`; none: all addresses. In nftables mode kube-proxy's default is `primary`.
     pub nodeport_addresses: NodePortAddresses,
     /// `--iptables-masquerade-bit`, 0 to 31.
     pub masquerade_bit: u8,
@@ -40,6 +51,8 @@ pub struct Config {
     pub nfacct: bool,
     /// Whether `nf_conntrack_tcp_be_liberal` is set: then INVALID packets are not dropped.
     pub tcp_be_liberal: bool,
+    /// Networks that cluster IPs are taken from, as far as ServiceCIDR objects say; read in nftables mode.
+    pub service_cidrs: Vec<Cidr>,
 }
 
 /// How packets of the node's own pods are told from others.
@@ -70,6 +83,7 @@ impl Config {
     /// kube-proxy's defaults for a node. Source: kube-proxy, `pkg/proxy/apis/config/v1alpha1/defaults.go`.
     pub fn new(node_name: impl Into<Arc<str>>) -> Config {
         Config {
+            mode: Mode::Iptables,
             profile: Profile::default(),
             families: vec![Family::V4, Family::V6],
             node_name: node_name.into(),
@@ -82,6 +96,7 @@ impl Config {
             masquerade_bit: 14,
             nfacct: false,
             tcp_be_liberal: false,
+            service_cidrs: Vec::new(),
         }
     }
 
@@ -100,8 +115,16 @@ impl Config {
         if self.masquerade_bit > 31 {
             return Err(Error::option("masqueradeBit", &self.masquerade_bit, "0..=31"));
         }
-        if self.nodeport_addresses == NodePortAddresses::Primary && !self.profile.primary_node_port_address {
+        let primary = self.nodeport_addresses == NodePortAddresses::Primary;
+        if primary && !self.profile.primary_node_port_address && self.mode == Mode::Iptables {
             return Err(Error::option("nodePortAddresses", &"primary", "CIDRs (the word is from 1.31 on)"));
+        }
+        let by_prefix = matches!(self.detect_local, DetectLocal::InterfaceNamePrefix(_));
+        if by_prefix && self.mode == Mode::Nftables && !self.profile.nft.devices_by_name {
+            // Source: kube-proxy 1.30 to 1.32 write `iif PRE*`, which nft answers with "Interface does not exist".
+            let allowed =
+                "another mode: before 1.33 nft refuses every rule that a device's beginning would need";
+            return Err(Error::option("detectLocal.mode", &"InterfaceNamePrefix", allowed));
         }
         if let DetectLocal::ClusterCidr(cidrs) = &self.detect_local {
             for family in [Family::V4, Family::V6] {

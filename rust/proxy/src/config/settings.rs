@@ -6,7 +6,7 @@ use std::sync::Arc;
 use kdp_netfilter::{DevicePattern, Match, Test};
 use kdp_packet::{Cidr, Family};
 
-use super::{Config, DetectLocal, NodePortAddresses};
+use super::{Config, DetectLocal, Mode, NodePortAddresses};
 use crate::{Profile, node::NodeFacts};
 
 /// The options of one family's proxier, resolved.
@@ -61,8 +61,15 @@ impl Settings {
     /// Of `config` on a node, for one family.
     pub fn new(config: &Config, node: &NodeFacts, family: Family) -> Settings {
         let cidrs = nodeport_cidrs(config);
-        let localhost_nodeports =
-            family == Family::V4 && config.iptables_localhost_nodeports && cover_loopback(&cidrs);
+        // Source: kube-proxy, nftables proxier: it has no node ports on localhost.
+        let localhost_nodeports = config.mode == Mode::Iptables
+            && family == Family::V4
+            && config.iptables_localhost_nodeports
+            && cover_loopback(&cidrs);
+        let nodeports = match config.mode {
+            Mode::Iptables => nodeport_match(config, &cidrs, family, localhost_nodeports),
+            Mode::Nftables => nftables_nodeports(config, family),
+        };
         Settings {
             profile: config.profile,
             family,
@@ -71,7 +78,7 @@ impl Settings {
             local: LocalDetector::new(&config.detect_local, node, family),
             masquerade_all: config.masquerade_all,
             localhost_nodeports,
-            nodeports: nodeport_match(config, &cidrs, family, localhost_nodeports),
+            nodeports,
             mark: 1 << config.masquerade_bit,
             nfacct: config.nfacct && config.profile.nfacct,
             drop_invalid: !config.tcp_be_liberal,
@@ -134,4 +141,28 @@ fn nodeport_match(config: &Config, cidrs: &[Cidr], family: Family, loopback: boo
     };
     let inside = |ip: &IpAddr| own.iter().any(|cidr| cidr.contains(*ip)) && (loopback || !ip.is_loopback());
     NodePortMatch::Addresses(config.node_ips.iter().copied().chain([localhost]).filter(inside).collect())
+}
+
+/// In nftables mode a family whose primary address is not on an interface takes node ports on no address.
+/// Source: kube-proxy, `newNodePortAddresses` (pkg/proxy/util) and nftables `setupNFTables`.
+fn nftables_nodeports(config: &Config, family: Family) -> NodePortMatch {
+    let primary = || config.primary_node_ip(family).map(Cidr::host).into_iter().collect();
+    let own: Vec<Cidr> = match &config.nodeport_addresses {
+        NodePortAddresses::Primary => primary(),
+        NodePortAddresses::Cidrs(cidrs) => {
+            let own: Vec<Cidr> = cidrs.iter().copied().filter(|cidr| cidr.family() == family).collect();
+            if own.is_empty() && config.profile.nft.primary_by_default {
+                primary()
+            } else if own.is_empty() || own.iter().any(|cidr| cidr.prefix_len() == 0) {
+                return NodePortMatch::All;
+            } else {
+                own
+            }
+        }
+    };
+    let inside = |ip: &&IpAddr| own.iter().any(|cidr| cidr.contains(**ip)) && !ip.is_loopback();
+    let mut addresses: Vec<IpAddr> = config.node_ips.iter().filter(inside).copied().collect();
+    addresses.sort();
+    addresses.dedup();
+    NodePortMatch::Addresses(addresses)
 }

@@ -28,7 +28,11 @@ fn a_block_is_read_whole() {
 #[test]
 fn what_is_not_valid_is_named() {
     let cases = [
-        (json!({"mode": "nftables"}), "proxy-mode-not-modelled"),
+        (
+            json!({"mode": "nftables", "version": "1.32", "detectLocal": {"mode": "InterfaceNamePrefix", "interface": "veth"}}),
+            "proxy-option-not-valid",
+        ),
+        (json!({"serviceCIDRs": ["10.96.0.0"]}), "proxy-option-not-valid"),
         (json!({"mode": "ipvs"}), "proxy-mode-not-modelled"),
         (json!({"mode": "userspace"}), "proxy-option-not-valid"),
         (json!({"version": "1.29"}), "proxy-unknown-release"),
@@ -91,4 +95,19 @@ fn a_detector_is_there_for_families_with_a_cidr() {
     let node = NodeFacts { pod_cidrs: vec![Cidr::parse("10.1.0.0/24").unwrap()], ..NodeFacts::default() };
     let config = Config::from_block(&json!({"detectLocal": {"mode": "NodeCIDR"}})).unwrap();
     assert_eq!(Settings::new(&config, &node, Family::V4).local, LocalDetector::Cidr(node.pod_cidrs[0]));
+}
+
+#[test]
+fn nftables_takes_node_ports_at_the_primary_addresses() {
+    let mut block = json!({"mode": "nftables", "version": "1.34", "nodeIPs": ["10.200.0.1", "192.168.77.5"],
+        "primaryNodeIP": "10.200.0.1", "primaryNodeIPv6": "fd00::1"});
+    let own = vec!["10.200.0.1".parse().unwrap()];
+    assert_eq!(settings(&block, Family::V4).nodeports, NodePortMatch::Addresses(own.clone()));
+    // The primary IPv6 address is on no interface.
+    assert_eq!(settings(&block, Family::V6).nodeports, NodePortMatch::Addresses(vec![]));
+    assert!(!settings(&block, Family::V4).localhost_nodeports);
+    block["nodePortAddresses"] = json!([]);
+    assert_eq!(settings(&block, Family::V4).nodeports, NodePortMatch::All);
+    block["version"] = json!("1.30");
+    assert_eq!(settings(&block, Family::V4).nodeports, NodePortMatch::Addresses(own));
 }

@@ -54,6 +54,4 @@ fn objects_that_do_not_fit_are_named() {
     assert_eq!(render_rules(&odd, &proxy()).unwrap_err().code(), "proxy-object-not-valid");
     odd[1]["spec"]["ports"] = json!(7);
     assert_eq!(render_rules(&odd, &proxy()).unwrap_err().code(), "proxy-object-not-valid");
-    let nft = json!({"mode": "nftables"});
-    assert_eq!(render_rules(&objects(), &nft).unwrap_err().code(), "proxy-mode-not-modelled");
 }
