@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import kdp
 import pytest
+from kdp import _core
 from kdp.conformance import wire
 
 from tests.kernel.cluster_node import ClusterNode
@@ -31,7 +32,7 @@ def service(
     return kdp.Service(name, selector={"app": name}, cluster_ip=cluster_ip, ports=ports, **more)
 
 
-def shop(seed: int = 1) -> kdp.Cluster:
+def shop(seed: int = 1, k8s: str | None = None) -> kdp.Cluster:
     """Two nodes; each Service but ``three`` has one endpoint, so that nothing is left to chance but ports."""
     return kdp.Cluster(
         [
@@ -54,6 +55,7 @@ def shop(seed: int = 1) -> kdp.Cluster:
             service("nobody", "10.96.0.17", 53, 5353, "UDP"),
         ],
         seed=seed,
+        k8s=k8s,
         options={"cluster_cidr": "10.0.0.0/16"},
     )
 
@@ -187,6 +189,12 @@ def test_an_answer_that_nobody_asked_for_is_dropped(n1: Pair) -> None:
     packet = wire.tcp("10.0.1.5", CLIENT, 8080, 41000, flags="SA", seq=1, ack=1)
     n1.check(n1.send("cni0", packet))
     n1.check_tables()
+
+
+@pytest.mark.parametrize("release", _core.releases())
+def test_the_rules_of_every_release_load_and_carry_a_connection(judge: MakeJudge, release: str) -> None:
+    node = ClusterNode(shop(k8s=release), "n1")
+    converse(Pair(node.judged(judge), node, NAMED), "eth0", OUTSIDE, NODE, 30080)
 
 
 def test_the_articles_cluster(judge: MakeJudge) -> None:
