@@ -179,7 +179,10 @@ pub enum Error {
         /// What it says.
         error: Box<Error>,
     },
-    /// Text that is not of the form that iptables-restore reads.
+    /// A change of nftables' rules.
+    #[error(transparent)]
+    Nft(#[from] crate::nft::Error),
+    /// Text that is not of the form that iptables-restore or nft reads.
     #[error("{place}: {problem}")]
     Syntax {
         /// File and line.
@@ -240,6 +243,15 @@ impl std::fmt::Display for Place {
 
 /// Every code that [`Error::code`] gives.
 pub const CODES: &[&str] = &[
+    "nft-element-exists",
+    "nft-no-such-element",
+    "nft-set-exists",
+    "nft-set-in-use",
+    "nft-type-mismatch",
+    "nft-unknown-object",
+    "nft-unknown-set",
+    "nft-unknown-table",
+    "rule-expression-not-modelled",
     "rule-match-not-modelled",
     "rule-option-not-modelled",
     "rule-syntax",
@@ -282,6 +294,7 @@ impl Error {
             Error::ChainExists { .. } => "ruleset-chain-exists",
             Error::TargetNotAtHook { .. } => "ruleset-target-not-at-hook",
             Error::AtLine { error, .. } => error.code(),
+            Error::Nft(error) => error.code(),
             Error::Syntax { .. } => "rule-syntax",
             Error::TableNotModelled { .. } => "ruleset-table-not-modelled",
             Error::MatchNotModelled { .. } => "rule-match-not-modelled",

@@ -42,6 +42,16 @@ pub struct MapRef {
     pub data: MapsTo,
 }
 
+impl MapRef {
+    /// How many values the map gives; none if it gives verdicts.
+    pub fn data_len(&self) -> usize {
+        match &self.data {
+            MapsTo::Verdict => 0,
+            MapsTo::Values(types) => types.len(),
+        }
+    }
+}
+
 impl Expr {
     /// `EXPR and mask`.
     #[must_use]
@@ -166,6 +176,10 @@ pub enum CtField {
     ProtoSrc(Direction),
     /// `ct original proto-dst`.
     ProtoDst(Direction),
+    /// `ct packets`, `ct original packets`: of one direction, or of both.
+    Packets(Option<Direction>),
+    /// `ct bytes`, `ct original bytes`.
+    Bytes(Option<Direction>),
     /// `ct expiration`.
     Expiration,
 }
@@ -176,7 +190,6 @@ impl Load {
         match self {
             Load::Saddr(family) | Load::Daddr(family) => Type::addr(*family),
             Load::Protocol(_) | Load::L4Proto => Type::InetProto,
-            Load::IpLength | Load::Length | Load::Ttl(_) | Load::IcmpCode(_) => Type::Integer,
             Load::Dscp(_) => Type::Dscp,
             Load::Sport(_) | Load::Dport(_) => Type::InetService,
             Load::TcpFlags => Type::TcpFlag,
@@ -186,7 +199,12 @@ impl Load {
             Load::Mark => Type::Mark,
             Load::InDevice | Load::OutDevice => Type::IfName,
             Load::FibSaddrType | Load::FibDaddrType => Type::FibAddrType,
-            Load::NumgenRandom { .. } | Load::NumgenInc { .. } => Type::Integer,
+            Load::IpLength
+            | Load::Length
+            | Load::Ttl(_)
+            | Load::IcmpCode(_)
+            | Load::NumgenRandom { .. }
+            | Load::NumgenInc { .. } => Type::Integer,
             Load::Ct(field) => field.kind(),
         }
     }
@@ -202,6 +220,7 @@ impl CtField {
             CtField::Direction => Type::CtDir,
             CtField::Saddr(_, family) | CtField::Daddr(_, family) => Type::addr(family),
             CtField::ProtoSrc(_) | CtField::ProtoDst(_) => Type::InetService,
+            CtField::Packets(_) | CtField::Bytes(_) => Type::Integer,
             CtField::Expiration => Type::Time,
         }
     }

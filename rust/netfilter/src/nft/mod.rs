@@ -4,16 +4,22 @@
 //! not modelled is an error when the text is read, never a rule that is passed over.
 
 mod element;
+pub(crate) mod error;
 mod expr;
 mod noun;
 mod rule;
+mod ruleset;
+pub(crate) mod text;
 mod transaction;
 
 pub use element::{Data, Element, Span, Spans};
+pub use error::{Error, Noun};
 pub use expr::{CtField, Expr, Load, MapRef, Transport};
 pub use noun::{Base, Chain, ChainType, MapsTo, Object, ObjectKind, Set, SetFlags, Table, TableFamily, Type};
 pub use rule::{
     Comparison, Limit, Nat, NatKind, Quota, Reject, Right, Rule, SetRef, Settable, Statement, UpdateOp,
     Verdict,
 };
+pub use ruleset::Ruleset;
+pub use text::{parse, print, print_rule};
 pub use transaction::{Op, Step, Transaction};

@@ -196,6 +196,7 @@ pub enum MapsTo {
 
 /// Flags of a set or map.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[expect(clippy::struct_excessive_bools, reason = "nft's four flags, each by itself")]
 pub struct SetFlags {
     /// `constant`: elements do not change while rules use it.
     pub constant: bool,

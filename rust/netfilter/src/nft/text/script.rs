@@ -1,0 +1,237 @@
+//! Commands of an nft script.
+
+use super::block;
+use super::cursor::Cursor;
+use super::lex::tokens;
+use super::statement::rule;
+use super::values;
+use crate::nft::{MapsTo, Op, Step, Table, TableFamily, Transaction, Type};
+use crate::{Error, Name};
+
+/// What later commands need to know of a set that an earlier one declared, or that is there.
+pub(super) type Shape = (Vec<Type>, Option<MapsTo>);
+
+/// A script that is read.
+pub(super) struct Script<'a> {
+    pub(super) cursor: Cursor<'a>,
+    pub(super) transaction: Transaction,
+    shapes: Vec<(Table, String, Shape)>,
+    known: &'a dyn Fn(&Table, &str) -> Option<Shape>,
+}
+
+/// Reads an `nft -f` script, which is called `source` in errors.
+///
+/// `known` gives key and data types of sets that are there already: elements cannot be read without; see
+/// [`Ruleset::shape`](crate::nft::Ruleset::shape). Errors: codes `rule-syntax`, `rule-expression-not-modelled`, `nft-unknown-set`.
+pub fn parse(
+    text: &str,
+    source: &str,
+    known: &dyn Fn(&Table, &str) -> Option<Shape>,
+) -> Result<Transaction, Error> {
+    let tokens = tokens(text, source)?;
+    let cursor = Cursor::new(&tokens, source);
+    let mut script = Script { cursor, transaction: Transaction::new(), shapes: Vec::new(), known };
+    loop {
+        script.cursor.skip_ends();
+        if script.cursor.is_done() {
+            return Ok(script.transaction);
+        }
+        script.command()?;
+        script.cursor.end()?;
+    }
+}
+
+/// Which form of a command.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Verb {
+    Add,
+    Create,
+    Insert,
+    Delete,
+    Destroy,
+    Flush,
+}
+
+impl Script<'_> {
+    fn command(&mut self) -> Result<(), Error> {
+        let verb = match self.cursor.peek() {
+            Some("add") => Verb::Add,
+            Some("create") => Verb::Create,
+            Some("insert") => Verb::Insert,
+            Some("delete") => Verb::Delete,
+            Some("destroy") => Verb::Destroy,
+            Some("flush") => Verb::Flush,
+            Some("table") => return self.noun(Verb::Add, "table"),
+            Some(other) => return self.cursor.not_modelled(other),
+            None => return self.cursor.wrong("a command is missing"),
+        };
+        self.cursor.text("a command")?;
+        let noun = self.cursor.peek().unwrap_or("").to_string();
+        self.noun(verb, &noun)
+    }
+
+    fn noun(&mut self, verb: Verb, noun: &str) -> Result<(), Error> {
+        self.cursor.need(noun)?;
+        match noun {
+            "ruleset" => self.ruleset(verb),
+            "table" => self.table_command(verb),
+            "chain" => self.chain(verb),
+            "rule" => self.rule(verb),
+            "set" | "map" => self.set(verb),
+            "element" => self.element(verb),
+            "counter" | "quota" | "limit" => self.object(verb, noun),
+            other => self.cursor.not_modelled(other),
+        }
+    }
+
+    fn not_with<T>(&self, noun: &str) -> Result<T, Error> {
+        self.cursor.not_modelled(format!("this command with {noun}"))
+    }
+
+    fn ruleset(&mut self, verb: Verb) -> Result<(), Error> {
+        if verb != Verb::Flush {
+            return self.not_with("ruleset");
+        }
+        let family = family(&mut self.cursor);
+        self.transaction.steps.push(Step::FlushRuleset(family));
+        Ok(())
+    }
+
+    /// `[FAMILY] NAME`.
+    fn table(&mut self) -> Result<Table, Error> {
+        let family = family(&mut self.cursor).unwrap_or(TableFamily::Ip);
+        let name = self.cursor.text("a table")?;
+        Ok(Table::new(family, name))
+    }
+
+    fn table_command(&mut self, verb: Verb) -> Result<(), Error> {
+        let table = self.table()?;
+        let op = match verb {
+            Verb::Add | Verb::Create => return block::table(self, &table),
+            Verb::Delete => Op::DeleteTable,
+            Verb::Destroy => Op::DestroyTable,
+            Verb::Flush => Op::FlushTable,
+            Verb::Insert => return self.not_with("table"),
+        };
+        self.transaction.push(&table, op);
+        Ok(())
+    }
+
+    fn chain(&mut self, verb: Verb) -> Result<(), Error> {
+        let table = self.table()?;
+        let name = Name::text(self.cursor.text("a chain")?);
+        let op = match verb {
+            Verb::Add | Verb::Create => {
+                let (chain, rules) = block::chain(&mut self.cursor, table.family, name)?;
+                let name = chain.name.clone();
+                self.transaction.push(&table, Op::AddChain(chain));
+                for rule in rules {
+                    self.transaction.push(&table, Op::AddRule(name.clone(), rule));
+                }
+                return Ok(());
+            }
+            Verb::Delete => Op::DeleteChain(name),
+            Verb::Destroy => Op::DestroyChain(name),
+            Verb::Flush => Op::FlushChain(name),
+            Verb::Insert => return self.not_with("chain"),
+        };
+        self.transaction.push(&table, op);
+        Ok(())
+    }
+
+    fn rule(&mut self, verb: Verb) -> Result<(), Error> {
+        let table = self.table()?;
+        let name = Name::text(self.cursor.text("a chain")?);
+        if verb == Verb::Delete {
+            self.cursor.need("handle")?;
+            let handle = self.cursor.number("a handle")?;
+            self.transaction.push(&table, Op::DeleteRule(name, handle));
+            return Ok(());
+        }
+        if matches!(self.cursor.peek(), Some("index" | "handle" | "position")) {
+            return self.cursor.not_modelled("the place of a rule");
+        }
+        let rule = rule(&mut self.cursor, table.family)?;
+        let op = match verb {
+            Verb::Add | Verb::Create => Op::AddRule(name, rule),
+            Verb::Insert => Op::InsertRule(name, rule),
+            Verb::Delete | Verb::Destroy | Verb::Flush => return self.not_with("rule"),
+        };
+        self.transaction.push(&table, op);
+        Ok(())
+    }
+
+    fn set(&mut self, verb: Verb) -> Result<(), Error> {
+        let table = self.table()?;
+        let name = self.cursor.text("a set")?;
+        let op = match verb {
+            Verb::Add | Verb::Create => {
+                let (set, elements) = block::set(&mut self.cursor, name)?;
+                self.remember(&table, &set);
+                let name = set.name.clone();
+                self.transaction.push(&table, Op::AddSet(set));
+                if elements.is_empty() {
+                    return Ok(());
+                }
+                Op::AddElements(name, elements)
+            }
+            Verb::Delete => Op::DeleteSet(name.into()),
+            Verb::Destroy => Op::DestroySet(name.into()),
+            Verb::Flush => Op::FlushSet(name.into()),
+            Verb::Insert => return self.not_with("set"),
+        };
+        self.transaction.push(&table, op);
+        Ok(())
+    }
+
+    pub(super) fn remember(&mut self, table: &Table, set: &crate::nft::Set) {
+        let shape = (set.key.clone(), set.data.clone());
+        self.shapes.push((table.clone(), set.name.to_string(), shape));
+    }
+
+    fn shape(&self, table: &Table, name: &str) -> Result<Shape, Error> {
+        let declared = self.shapes.iter().rev().find(|(each, set, _)| each == table && set == name);
+        if let Some((_, _, shape)) = declared {
+            return Ok(shape.clone());
+        }
+        let unknown = || {
+            let (table, name) = (table.to_string(), name.to_string());
+            crate::nft::error::Error::Unknown { table, noun: crate::nft::error::Noun::Set, name }
+        };
+        Ok((self.known)(table, name).ok_or_else(unknown)?)
+    }
+
+    fn element(&mut self, verb: Verb) -> Result<(), Error> {
+        let table = self.table()?;
+        let name = self.cursor.text("a set")?;
+        let (key, data) = self.shape(&table, name)?;
+        let elements = values::elements(&mut self.cursor, &key, data.as_ref())?;
+        let op = match verb {
+            Verb::Add => Op::AddElements(name.into(), elements),
+            Verb::Create => Op::CreateElements(name.into(), elements),
+            Verb::Delete => Op::DeleteElements(name.into(), elements),
+            Verb::Destroy => Op::DestroyElements(name.into(), elements),
+            Verb::Insert | Verb::Flush => return self.not_with("element"),
+        };
+        self.transaction.push(&table, op);
+        Ok(())
+    }
+
+    fn object(&mut self, verb: Verb, noun: &str) -> Result<(), Error> {
+        let table = self.table()?;
+        let name = self.cursor.text("a name")?;
+        let op = match verb {
+            Verb::Add | Verb::Create => Op::AddObject(block::object(&mut self.cursor, noun, name)?),
+            Verb::Delete => Op::DeleteObject(name.into()),
+            Verb::Insert | Verb::Destroy | Verb::Flush => return self.not_with(noun),
+        };
+        self.transaction.push(&table, op);
+        Ok(())
+    }
+}
+
+/// A family, if one is named.
+fn family(cursor: &mut Cursor<'_>) -> Option<TableFamily> {
+    let families = [TableFamily::Ip, TableFamily::Ip6, TableFamily::Inet];
+    families.into_iter().find(|family| cursor.take(family.as_str()))
+}
