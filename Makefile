@@ -50,8 +50,8 @@ golden: $(VENV)/.built ## compare recorded outputs; KDP_UPDATE=1 make golden rew
 
 kernel: $(VENV)/.built ## compare with the Linux kernel in network namespaces (root, iptables, iproute2)
 	@[ "$$(id -u)" = 0 ] || { echo "make kernel: needs root, for network namespaces: sudo make kernel" >&2; exit 1; }
-	@for tool in ip iptables iptables-restore iptables-save; do command -v $$tool >/dev/null || \
-		{ echo "make kernel: needs $$tool: apt-get install iptables iproute2" >&2; exit 1; }; done
+	@for tool in ip iptables-restore iptables-save ip6tables-restore nft conntrack; do command -v $$tool >/dev/null || \
+		{ echo "make kernel: needs $$tool: apt-get install iptables nftables conntrack iproute2" >&2; exit 1; }; done
 	@ip netns add kdp-probe-$$$$ && ip netns del kdp-probe-$$$$ || \
 		{ echo "make kernel: this machine cannot make a network namespace (ip netns add)" >&2; exit 1; }
 	$(BIN)/python -m pytest -m kernel

@@ -54,9 +54,7 @@ class Host:
         """JSON array of the entries: orig, reply, flags, timeout, mark, zone, tcp state."""
 
     def set_sysctl(self, name: str, value: str) -> None:
-        """Sets a sysctl by its full name (`net.netfilter.nf_conntrack_udp_timeout`); one that is not modelled is
-        an error.
-        """
+        """Sets a sysctl by its full name; one that is not modelled is an error."""
 
     def tool(self, arguments: Sequence[str], now: int) -> bytes:
         """Runs a command of the conntrack tool (`["-D", "-p", "udp"]`). JSON: {"rc", "count" (or null), "text"}."""
@@ -64,7 +62,7 @@ class Host:
     def stats(self) -> bytes:
         """JSON: what the table has counted: invalid, insert_failed, drop, early_drop, clash_resolve."""
 
-    def recent(self, tool: str, list: str) -> bytes:
+    def recent(self, tool: str, name: str) -> bytes:
         """A `recent` list: JSON array of {"addr", "stamps" (nanoseconds)}, oldest first; null if no rule names it."""
 
     def counters(self, tool: str, table: str) -> bytes:

@@ -66,15 +66,23 @@ pub enum Error {
         /// What was given.
         found: String,
     },
-    /// No object of that name.
+    /// No table or chain of that name.
     #[error("{kind} {name:?} is not there{}", nearest_text(.nearest))]
-    NotFound {
+    NoSuchChain {
         /// The kind.
         kind: String,
-        /// Namespace and name as asked.
+        /// The name as asked.
         name: String,
         /// Names that are there and look alike.
         nearest: Vec<String>,
+    },
+    /// A node that has no address, where one is needed.
+    #[error(
+        "Node {node} has no address (.status.addresses has no InternalIP and no ExternalIP): it cannot send"
+    )]
+    NodeWithoutAddress {
+        /// The node.
+        node: String,
     },
     /// A Pod that has no address, where one is needed.
     #[error("Pod {pod} has no address (.status.podIP is empty, phase {phase}): it cannot send or receive")]
@@ -133,7 +141,8 @@ pub const CODES: &[&str] = &[
     "trace-source-invalid",
     "trace-target-invalid",
     "trace-protocol-not-modelled",
-    "not-found",
+    "no-such-chain",
+    "node-without-address",
     "pod-without-address",
     "address-family",
     "explanation-not-modelled",
@@ -168,7 +177,8 @@ impl Error {
             Error::Source { .. } => "trace-source-invalid",
             Error::Target { .. } => "trace-target-invalid",
             Error::ProtocolNotModelled { .. } => "trace-protocol-not-modelled",
-            Error::NotFound { .. } => "not-found",
+            Error::NoSuchChain { .. } => "no-such-chain",
+            Error::NodeWithoutAddress { .. } => "node-without-address",
             Error::PodWithoutAddress { .. } => "pod-without-address",
             Error::Family { .. } => "address-family",
             Error::ExplanationNotModelled { .. } => "explanation-not-modelled",

@@ -111,9 +111,10 @@ impl Node {
     }
 }
 
-/// The bridge has the first address of each Pod network; without one it borrows the node's own.
+/// The bridge has the first address of each Pod network, unless a Pod has it; without one it borrows the node's own.
 fn bridge_addrs(place: &Place) -> Vec<(IpAddr, u8)> {
     let own = place.pod_cidrs.iter().filter_map(|cidr| Some((cidr.nth(1)?, cidr.prefix_len())));
+    let own = own.filter(|(addr, _)| !place.pods.contains(addr));
     let addrs: Vec<(IpAddr, u8)> = own.collect();
     if addrs.is_empty() {
         place.addrs.iter().map(|addr| (*addr, Family::of(*addr).bits())).collect()

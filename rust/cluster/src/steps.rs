@@ -53,6 +53,7 @@ fn verdict_text(verdict: Verdict) -> String {
     match verdict {
         Verdict::Accept => "accept".to_owned(),
         Verdict::Drop => "drop".to_owned(),
+        Verdict::Queue { .. } => "queue".to_owned(),
         Verdict::Reject(with) => format!("reject with {}", reject_text(with)),
         Verdict::Dnat(range) => format!("dnat to {}", range_text(&range)),
         Verdict::Snat(range) => format!("snat to {}", range_text(&range)),

@@ -88,13 +88,13 @@ impl Cluster {
         };
         let Some(table) = known else {
             let nearest = nearest(table, Table::ALL.map(Table::as_str).to_vec());
-            return Err(Error::NotFound { kind: "table".to_owned(), name: table.to_owned(), nearest });
+            return Err(Error::NoSuchChain { kind: "table".to_owned(), name: table.to_owned(), nearest });
         };
         let Some(id) = ruleset.find(table, &chain.into()) else {
             let ids = ruleset.chains(table);
             let names = ids.iter().map(|id| ruleset.chain(*id).name().as_str()).collect();
             let nearest = nearest(chain, names);
-            return Err(Error::NotFound {
+            return Err(Error::NoSuchChain {
                 kind: format!("chain of table {table}"),
                 name: chain.to_owned(),
                 nearest,

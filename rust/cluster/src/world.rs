@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use kdp_host::{Packet, Record, Walk};
 use kdp_kube::Store;
-use kdp_kube::object::Node as NodeObject;
+use kdp_kube::object::{KindName, Node as NodeObject, ObjectKey};
 use kdp_netfilter::vm::Choose;
 use kdp_proxy::{NodeFacts, View};
 use kdp_sim::Time;
@@ -33,10 +33,11 @@ pub(crate) struct Nodes(BTreeMap<Arc<str>, Node>);
 impl World {
     /// The nearest names of a kind, for an error about one that is not there.
     pub(crate) fn no_node(&self, name: &str) -> Error {
-        let all: Vec<&NodeObject> = self.store.all::<NodeObject>(None).collect();
-        let names = all.iter().map(|node| node.meta.name.as_str());
-        let nearest = kdp_kube::nearest::nearest(name, names, 3).into_iter().map(str::to_owned).collect();
-        Error::NotFound { kind: "Node".to_owned(), name: name.to_owned(), nearest }
+        let key = ObjectKey::new(KindName::Node, "", name);
+        match self.store.require(&key) {
+            Err(error) => error.into(),
+            Ok(_) => Error::NodeWithoutAddress { node: name.to_owned() },
+        }
     }
 
     /// A node's place and facts. A Pod may name a node that has no object; it is a box all the same.

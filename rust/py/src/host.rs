@@ -104,9 +104,9 @@ impl Host {
         self.json(py, |core| Ok(topology::stats(core)))
     }
 
-    fn recent<'py>(&self, py: Python<'py>, tool: &str, list: &str) -> PyResult<Bound<'py, PyBytes>> {
+    fn recent<'py>(&self, py: Python<'py>, tool: &str, name: &str) -> PyResult<Bound<'py, PyBytes>> {
         let family = self::family(py, tool)?;
-        self.json(py, |core| Ok(topology::recent(core, family, list)))
+        self.json(py, |core| Ok(topology::recent(core, family, name)))
     }
 
     fn counters<'py>(&self, py: Python<'py>, tool: &str, table: &str) -> PyResult<Bound<'py, PyBytes>> {

@@ -7,6 +7,7 @@ mod names;
 mod nodes;
 mod pods;
 mod services;
+mod statuses;
 #[cfg(test)]
 mod tests;
 mod workloads;
@@ -75,6 +76,7 @@ pub fn complete(objects: &mut Vec<Object>, options: &Options) -> Result<Vec<Note
     pods::place(objects, &mut made);
     pods::address(objects, options, &mut made)?;
     services::allocate(objects, options, &mut made)?;
+    statuses::fill(objects);
     make_namespaces(objects, &mut made);
     identify(objects);
     Ok(made.notes())

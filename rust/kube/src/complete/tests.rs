@@ -171,3 +171,12 @@ fn many_pods_get_more_nodes() {
     assert_eq!(ips.len(), 1000);
     assert_eq!(store.list(&KindName::Namespace, None).count(), 1);
 }
+
+#[test]
+fn bare_workloads_report_the_pods_that_were_made_for_them() {
+    let (store, _) = prepared(MYSQL);
+    let deployment = store.find::<crate::object::Deployment>("blog-system", "mysql").unwrap();
+    assert_eq!((deployment.status.replicas, deployment.status.ready_replicas), (3, 3));
+    let set = store.all::<ReplicaSet>(None).next().unwrap();
+    assert_eq!((set.status.replicas, set.status.available_replicas), (3, 3));
+}
