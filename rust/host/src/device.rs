@@ -46,6 +46,18 @@ impl Device {
     }
 }
 
+impl Device {
+    /// Whether `addr` is the broadcast address of a network on this device.
+    pub fn is_broadcast(&self, addr: IpAddr) -> bool {
+        let IpAddr::V4(wanted) = addr else { return false };
+        let ends_net = |(own, len): &(IpAddr, u8)| match own {
+            IpAddr::V4(own) if *len < 31 => u32::from(*own) | (u32::MAX >> len) == u32::from(wanted),
+            _ => false,
+        };
+        self.addrs.iter().any(ends_net)
+    }
+}
+
 /// All devices of a box.
 #[derive(Clone, Debug)]
 pub struct Devices(Vec<Device>);
@@ -113,12 +125,7 @@ impl Devices {
 
     /// Whether `addr` is the broadcast address of a network on a device.
     pub fn is_broadcast(&self, addr: IpAddr) -> bool {
-        let IpAddr::V4(wanted) = addr else { return false };
-        let ends_net = |(own, len): &(IpAddr, u8)| match own {
-            IpAddr::V4(own) if *len < 31 => u32::from(*own) | (u32::MAX >> len) == u32::from(wanted),
-            _ => false,
-        };
-        self.0.iter().skip(1).any(|device| device.addrs.iter().any(ends_net))
+        self.0.iter().skip(1).any(|device| device.is_broadcast(addr))
     }
 }
 

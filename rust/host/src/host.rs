@@ -9,8 +9,8 @@ use kdp_netfilter::{AddrType, Applied, Ruleset, Transaction};
 use kdp_packet::Family;
 use kdp_sim::{Chance, Draw, Time};
 
-use crate::device::{DeviceId, Devices};
-use crate::route::Routes;
+use crate::device::{DeviceId, Devices, LOOPBACK};
+use crate::route::{RouteKind, Routes};
 use crate::trace::{Record, Silent};
 use crate::walk::Context;
 use crate::{Error, Packet, Sysctls, Walk};
@@ -144,7 +144,7 @@ impl Host {
         family: Family,
     ) -> (&Ruleset, &mut Engine, &mut Effects, Local<'_>) {
         let at = family as usize;
-        (&self.rulesets[at], &mut self.engines[at], &mut self.effects, Local(&self.devices))
+        (&self.rulesets[at], &mut self.engines[at], &mut self.effects, Local(&self.devices, &self.routes))
     }
 
     /// A copy for explorations: the same rules and lists, and no connections.
@@ -167,7 +167,7 @@ impl Host {
 }
 
 /// Whose addresses are whose, as this box sees it.
-pub(crate) struct Local<'a>(&'a Devices);
+pub(crate) struct Local<'a>(&'a Devices, &'a Routes);
 
 impl Locality for Local<'_> {
     /// Source: Linux `__inet_dev_addr_type` (net/ipv4/fib_frontend.c) and `match_type6` (net/netfilter/xt_addrtype.c): the
@@ -181,5 +181,30 @@ impl Locality for Local<'_> {
             _ if self.0.is_broadcast(addr) => AddrType::Broadcast,
             _ => AddrType::Unicast,
         }
+    }
+
+    /// Source: `__inet_dev_addr_type`: the local table's entry must be of the device; loopback addresses are of `lo`.
+    fn addr_type_on(&self, addr: IpAddr, device: &str) -> AddrType {
+        let kind = self.addr_type(addr);
+        let Some(on) = self.0.by_name(device) else { return kind };
+        let is_of = match kind {
+            AddrType::Local if addr.is_loopback() => on == LOOPBACK,
+            AddrType::Local => self.0.get(on).addrs.iter().any(|(own, _)| *own == addr),
+            AddrType::Broadcast if self.0.is_broadcast(addr) => self.0.get(on).is_broadcast(addr),
+            _ => true,
+        };
+        if is_of { kind } else { AddrType::Unicast }
+    }
+
+    fn device_to(&self, addr: IpAddr) -> Option<&str> {
+        match self.1.lookup(addr)? {
+            RouteKind::Unicast { device, .. } => Some(&self.0.get(device).name),
+            RouteKind::Unreachable | RouteKind::Prohibit | RouteKind::Blackhole => None,
+        }
+    }
+
+    fn mtu_to(&self, addr: IpAddr) -> Option<u32> {
+        let device = if self.0.is_local(addr) { LOOPBACK } else { self.0.by_name(self.device_to(addr)?)? };
+        Some(self.0.get(device).mtu)
     }
 }

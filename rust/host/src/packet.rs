@@ -27,6 +27,11 @@ impl Packet {
     pub fn bytes(&self) -> Result<Vec<u8>, Error> {
         let Some(bytes) = &self.bytes else { return Ok(wire::build(&self.headers, &[])) };
         let mut bytes = bytes.clone();
+        if let Some(mss) = self.headers.tcp.and_then(|tcp| tcp.options.mss)
+            && wire::parse(&bytes).is_ok_and(|before| before.tcp.is_some_and(|tcp| tcp.options.mss.is_none()))
+        {
+            wire::add_mss(&mut bytes, mss).map_err(wire::PatchError::from)?;
+        }
         wire::patch(&mut bytes, &self.headers)?;
         Ok(bytes)
     }

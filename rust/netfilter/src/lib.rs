@@ -18,8 +18,9 @@ pub mod vm;
 pub use error::{CODES, Error, Place};
 pub use name::Name;
 pub use rule::{
-    AddrType, AddrTypes, CtState, CtStates, DevicePattern, IcmpType, Match, NatRange, PortRange, PortSide,
-    Recent, RecentOp, RejectWith, Rule, Statistic, Target, TcpFlagTest, Test,
+    AddrType, AddrTypes, ConnMark, ConntrackTest, CtState, CtStates, DevicePattern, DeviceSide, HeaderEdit,
+    HeaderTest, IcmpType, Limit, Log, Match, NatRange, PortRange, PortSide, Recent, RecentOp, RejectWith,
+    ReversePath, Rule, Statistic, Target, TcpFlagTest, Test, TtlTest, ZoneSide,
 };
 pub use ruleset::{Applied, Chain, ChainId, DEPTH_MAX, Hook, Installed, Ruleset, Slot};
 pub use transaction::{Op, Policy, Table, Transaction};

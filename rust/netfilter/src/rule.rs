@@ -5,6 +5,11 @@ use std::sync::Arc;
 
 use kdp_packet::{Cidr, Proto};
 
+mod connection;
+mod header;
+
+pub use self::connection::{ConnMark, ConntrackTest, ZoneSide};
+pub use self::header::{DeviceSide, HeaderEdit, HeaderTest, Limit, Log, ReversePath, TtlTest};
 use crate::Name;
 
 /// A rule: tests in order, then a target.
@@ -95,6 +100,25 @@ pub enum Match {
         /// `--dst-type`.
         dst: Option<Test<AddrTypes>>,
     },
+    /// `-m addrtype` with `--limit-iface-in` or `--limit-iface-out`: types as that device sees them.
+    AddrTypeOn {
+        /// `--src-type`.
+        src: Option<Test<AddrTypes>>,
+        /// `--dst-type`.
+        dst: Option<Test<AddrTypes>>,
+        /// The device.
+        side: DeviceSide,
+    },
+    /// `-m conntrack` with more than states.
+    Conntrack(Box<ConntrackTest>),
+    /// `-m connmark --mark value/mask`. Without a connection it never passes.
+    ConnMark(Test<(u32, u32)>),
+    /// A test of one field.
+    Header(HeaderTest),
+    /// `-m rpfilter`.
+    ReversePath(ReversePath),
+    /// `-m limit`.
+    Limit(Limit),
     /// `-m statistic`.
     Statistic(Statistic),
     /// `-m recent`.
@@ -250,7 +274,7 @@ impl CtStates {
 /// An address type as the routing tables see it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum AddrType {
-    /// `0.0.0.0`.
+    /// Nothing: `::`.
     Unspec,
     /// Routed elsewhere.
     Unicast,
@@ -258,24 +282,45 @@ pub enum AddrType {
     Local,
     /// A broadcast address.
     Broadcast,
+    /// A router's address of a network (IPv6).
+    Anycast,
     /// Multicast.
     Multicast,
+    /// A blackhole route. Like the types behind it, no address has it in IPv4: only the local table is asked.
+    Blackhole,
+    /// An unreachable route; in IPv6 any that says no.
+    Unreachable,
+    /// A prohibit route.
+    Prohibit,
+    /// A throw route.
+    Throw,
+    /// Not used by the kernel.
+    Nat,
+    /// Not used by the kernel.
+    Xresolve,
 }
 
 impl AddrType {
     /// All, in the order in which iptables-save prints them.
-    pub const ALL: [(AddrType, &'static str); 5] = [
+    pub const ALL: [(AddrType, &'static str); 12] = [
         (AddrType::Unspec, "UNSPEC"),
         (AddrType::Unicast, "UNICAST"),
         (AddrType::Local, "LOCAL"),
         (AddrType::Broadcast, "BROADCAST"),
+        (AddrType::Anycast, "ANYCAST"),
         (AddrType::Multicast, "MULTICAST"),
+        (AddrType::Blackhole, "BLACKHOLE"),
+        (AddrType::Unreachable, "UNREACHABLE"),
+        (AddrType::Prohibit, "PROHIBIT"),
+        (AddrType::Throw, "THROW"),
+        (AddrType::Nat, "NAT"),
+        (AddrType::Xresolve, "XRESOLVE"),
     ];
 }
 
 /// A set of address types.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct AddrTypes(u8);
+pub struct AddrTypes(u16);
 
 impl AddrTypes {
     /// The set of these.
@@ -367,6 +412,32 @@ pub enum Target {
     Masquerade(NatRange),
     /// `REDIRECT`: DNAT to this host. Addresses of the range are not used.
     Redirect(NatRange),
+    /// `NETMAP --to`: NAT that keeps the host's bits; of the destination in PREROUTING and OUTPUT, else of the source.
+    Netmap(Cidr),
+    /// `CONNMARK`.
+    ConnMark(ConnMark),
+    /// A change of one header field.
+    Edit(HeaderEdit),
+    /// `LOG`, `NFLOG`.
+    Log(Log),
+    /// `CHECKSUM --checksum-fill`: for packets whose checksum a device would fill in. Others are as they were.
+    Checksum,
+    /// `TRACE`: the packet's way is reported.
+    Trace,
+    /// `NFQUEUE`: a process decides. Where nobody listens the packet is dropped, unless there is a `bypass`.
+    Queue {
+        /// `--queue-num`.
+        number: u16,
+        /// `--queue-bypass`.
+        bypass: bool,
+    },
+    /// `CT --zone`.
+    CtZone {
+        /// The zone.
+        zone: u16,
+        /// Directions that are in it.
+        side: ZoneSide,
+    },
     /// `NOTRACK`.
     Notrack,
     /// `CT --notrack`: the same under its newer name.

@@ -100,6 +100,21 @@ impl Cidr {
         Family::of(addr) == self.family() && mask(addr, self.len) == self.addr
     }
 
+    /// This network with the host bits of `addr`, which is of the same family.
+    pub fn with_host_of(self, addr: IpAddr) -> IpAddr {
+        match (self.addr, addr) {
+            (IpAddr::V4(net), IpAddr::V4(addr)) => {
+                let host = u32::MAX.checked_shr(self.len.into()).unwrap_or(0);
+                IpAddr::V4((net.to_bits() | addr.to_bits() & host).into())
+            }
+            (IpAddr::V6(net), IpAddr::V6(addr)) => {
+                let host = u128::MAX.checked_shr(self.len.into()).unwrap_or(0);
+                IpAddr::V6((net.to_bits() | addr.to_bits() & host).into())
+            }
+            _ => panic!("a network and the address that is put into it are of one family"),
+        }
+    }
+
     /// Whether it is the network of one address.
     pub fn is_host(self) -> bool {
         self.len == self.family().bits()

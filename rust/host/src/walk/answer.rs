@@ -31,7 +31,7 @@ impl<C: Choose, R: Record> Context<'_, C, R> {
             return Ok(fate.into());
         };
         let attached = self.attach_answer(passage);
-        let answer = Passage { packet, input: None, output: None, mark: 0, attached };
+        let answer = Passage { packet, input: None, output: None, mark: 0, zone: None, attached };
         let walked = self.rules_walked;
         let fate = match self.from_here(answer) {
             Ok(fate) => fate,

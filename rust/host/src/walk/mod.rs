@@ -10,7 +10,7 @@ mod routing;
 mod rules;
 mod track;
 
-use kdp_netfilter::conntrack::{Connection, Direction, EntryId, PacketState};
+use kdp_netfilter::conntrack::{Connection, Direction, EntryId, PacketState, Zone};
 use kdp_netfilter::vm::Choose;
 use kdp_netfilter::{Hook, Table};
 use kdp_sim::{Draw, Time};
@@ -41,6 +41,8 @@ pub(crate) struct Passage {
     input: Option<DeviceId>,
     output: Option<(DeviceId, std::net::IpAddr)>,
     mark: u32,
+    /// Where conntrack shall look, once a rule said so.
+    zone: Option<Zone>,
     attached: Attached,
 }
 
@@ -97,15 +99,22 @@ impl<'a, C: Choose, R: Record> Context<'a, C, R> {
 
     /// A packet comes in by `device`.
     pub(crate) fn receive(mut self, device: DeviceId, packet: Packet) -> Result<Walk, Error> {
-        let passage =
-            Passage { packet, input: Some(device), output: None, mark: 0, attached: Attached::Nothing };
+        let passage = Passage {
+            packet,
+            input: Some(device),
+            output: None,
+            mark: 0,
+            zone: None,
+            attached: Attached::Nothing,
+        };
         let end = self.from_device(passage);
         self.finish(end)
     }
 
     /// The box itself sends a packet.
     pub(crate) fn send_local(mut self, packet: Packet) -> Result<Walk, Error> {
-        let passage = Passage { packet, input: None, output: None, mark: 0, attached: Attached::Nothing };
+        let passage =
+            Passage { packet, input: None, output: None, mark: 0, zone: None, attached: Attached::Nothing };
         let end = self.from_here(passage);
         self.finish(end)
     }

@@ -49,7 +49,9 @@ impl<C: Choose, R: Record> Context<'_, C, R> {
         let (table, now, ports) = (&mut self.host.conntrack, self.now, &mut self.ports);
         let manip = manip_at(hook);
         match verdict {
-            Verdict::Accept => nat::null_binding(table, connection, manip, now, ports),
+            Verdict::Accept | Verdict::Queue { bypass: true } => {
+                nat::null_binding(table, connection, manip, now, ports)
+            }
             Verdict::Dnat(range) | Verdict::Snat(range) => {
                 nat::setup(table, connection, manip, &range, now, ports);
             }
@@ -58,7 +60,7 @@ impl<C: Choose, R: Record> Context<'_, C, R> {
                 self.set_up(passage, manip, &NatRange { addrs: Some((addr, addr)), ..range });
             }
             Verdict::Masquerade(range) => return self.masquerade(passage, &range),
-            Verdict::Drop => return Err(self.dropped(passage)),
+            Verdict::Drop | Verdict::Queue { bypass: false } => return Err(self.dropped(passage)),
             Verdict::Reject(with) => return Err(self.answer(passage, AnswerReason::Reject(with))?),
         }
         Ok(())

@@ -1,7 +1,7 @@
 //! A packet at one table of one hook.
 
-use kdp_netfilter::conntrack::{PacketState, Status};
-use kdp_netfilter::vm::{Choose, Frame, Surroundings, Verdict};
+use kdp_netfilter::conntrack::{Connection, Direction, PacketState, Status};
+use kdp_netfilter::vm::{Choose, Frame, Seen, Surroundings, Verdict};
 use kdp_netfilter::{CtState, CtStates, Hook, Table};
 
 use super::{Attached, Context, Passage, Stop};
@@ -12,8 +12,8 @@ impl<C: Choose, R: Record> Context<'_, C, R> {
     /// Walks the rules of a table that accepts, drops or rejects.
     pub(super) fn rules(&mut self, table: Table, hook: Hook, passage: &mut Passage) -> Result<(), Stop> {
         match self.evaluate(table, hook, passage) {
-            Verdict::Accept => Ok(()),
-            Verdict::Drop => Err(self.dropped(passage)),
+            Verdict::Accept | Verdict::Queue { bypass: true } => Ok(()),
+            Verdict::Drop | Verdict::Queue { bypass: false } => Err(self.dropped(passage)),
             Verdict::Reject(with) => Err(self.answer(passage, AnswerReason::Reject(with))?),
             Verdict::Dnat(_) | Verdict::Snat(_) | Verdict::Masquerade(_) | Verdict::Redirect(_) => {
                 unreachable!("only the nat table has rules that translate: loading refuses others")
@@ -30,7 +30,7 @@ impl<C: Choose, R: Record> Context<'_, C, R> {
     }
 
     pub(super) fn evaluate(&mut self, table: Table, hook: Hook, passage: &mut Passage) -> Verdict {
-        let ct = self.states(&passage.attached);
+        let (ct, connection) = (self.states(&passage.attached), self.seen(&passage.attached));
         let (input, output) = self.device_names(hook, passage);
         let (ruleset, engine, effects, locality) = self.host.rules_and_state(passage.packet.headers.family());
         let mut frame = Frame {
@@ -38,19 +38,57 @@ impl<C: Choose, R: Record> Context<'_, C, R> {
             out_device: output.as_deref(),
             mark: passage.mark,
             ct,
+            connection,
+            zone: passage.zone,
             now: self.now,
             ..Frame::new(&passage.packet.headers)
         };
         let mut around =
             Surroundings { locality: &locality, effects, choose: self.choose, trace: self.record };
         let walk = engine.evaluate(ruleset, table, hook, &mut frame, &mut around);
-        let notrack = frame.notrack;
-        passage.mark = frame.mark;
+        let Frame { notrack, mark, zone, edits, connection: after, .. } = frame;
+        (passage.mark, passage.zone) = (mark, zone);
+        edits.apply(&mut passage.packet.headers);
+        if let Some(seen) = after.filter(|_| after != connection) {
+            self.set_connection_mark(&mut passage.attached, seen.mark);
+        }
         self.rules_walked += walk.rules_walked;
         if notrack && matches!(passage.attached, Attached::Nothing) {
             passage.attached = Attached::Untracked;
         }
         walk.verdict
+    }
+
+    /// What rules see of the packet's connection.
+    fn seen(&self, attached: &Attached) -> Option<Seen> {
+        let of = |connection: &Connection, direction: Direction, remaining: u32| Seen {
+            original: *connection.tuple(Direction::Original),
+            reply: *connection.tuple(Direction::Reply),
+            direction,
+            status: connection.status(),
+            mark: connection.mark(),
+            remaining,
+        };
+        match attached {
+            Attached::Nothing | Attached::Invalid | Attached::Untracked => None,
+            Attached::Fresh(connection) => Some(of(connection, Direction::Original, 0)),
+            Attached::Answer(connection) => Some(of(connection, Direction::Reply, 0)),
+            Attached::Entry { id, direction, .. } => {
+                let entry = self.host.conntrack.get(*id, self.now)?;
+                let left = u32::try_from(entry.remaining().as_secs()).unwrap_or(u32::MAX);
+                Some(of(entry.connection(), *direction, left))
+            }
+        }
+    }
+
+    fn set_connection_mark(&mut self, attached: &mut Attached, mark: u32) {
+        match attached {
+            Attached::Fresh(connection) | Attached::Answer(connection) => connection.set_mark(mark),
+            Attached::Entry { id, .. } => {
+                self.host.conntrack.set_mark(*id, mark, self.now);
+            }
+            Attached::Nothing | Attached::Invalid | Attached::Untracked => {}
+        }
     }
 
     /// Names of the devices that rules see at `hook`: the one it came in by until routing and in FORWARD, the one it leaves by

@@ -14,7 +14,8 @@ impl<C: Choose, R: Record> Context<'_, C, R> {
     /// the box itself. Source: nf_conntrack_core.c `nf_conntrack_in`, v6.12.
     pub(super) fn track(&mut self, passage: &mut Passage, at_prerouting: bool) -> Result<(), Stop> {
         if matches!(passage.attached, Attached::Nothing) {
-            let tracked = self.host.conntrack.track(&passage.packet.headers, 0, at_prerouting, self.now);
+            let zone = passage.zone.unwrap_or_default();
+            let tracked = self.host.conntrack.track(&passage.packet.headers, zone, at_prerouting, self.now);
             passage.attached = match tracked {
                 Tracked::New(connection) => Attached::Fresh(connection),
                 Tracked::Known { id, direction, state } => Attached::Entry { id, direction, state },

@@ -40,6 +40,8 @@ impl Direction {
 pub struct Status(pub u32);
 
 impl Status {
+    /// It is the child of another connection.
+    pub const EXPECTED: Status = Status(1);
     /// A packet in reply direction was accepted.
     pub const SEEN_REPLY: Status = Status(2);
     /// Worth keeping when the table is full.

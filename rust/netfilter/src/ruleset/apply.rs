@@ -286,7 +286,9 @@ impl<'a> Work<'a> {
         let mut cells = SmallVec::new();
         for test in &rule.matches {
             match test {
-                Match::Statistic(Statistic::Nth { .. }) => cells.push(self.set.slots.take()),
+                Match::Statistic(Statistic::Nth { .. }) | Match::Limit(_) => {
+                    cells.push(self.set.slots.take())
+                }
                 Match::Recent(recent) => cells.push(self.set.lists.hold(&recent.name)),
                 _ => {}
             }
@@ -449,8 +451,9 @@ impl Ruleset {
     /// Gives back the places of a rule that is gone.
     fn let_go(&mut self, rule: &Installed) {
         self.slots.release(rule.slot);
-        let with_state =
-            |test: &&Match| matches!(test, Match::Statistic(Statistic::Nth { .. }) | Match::Recent(_));
+        let with_state = |test: &&Match| {
+            matches!(test, Match::Statistic(Statistic::Nth { .. }) | Match::Limit(_) | Match::Recent(_))
+        };
         for (test, cell) in rule.rule.matches.iter().filter(with_state).zip(&rule.cells) {
             match test {
                 Match::Recent(_) => self.lists.let_go(*cell),

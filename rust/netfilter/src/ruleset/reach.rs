@@ -1,7 +1,9 @@
 //! How deep jumps lead: what the kernel refuses to load.
 
+use kdp_packet::Family;
+
 use super::{ChainId, Hook, Ruleset};
-use crate::{Error, Rule, Table, Target};
+use crate::{Error, HeaderEdit, Rule, Table, Target};
 
 /// How many user chains may follow one another below a base chain; `-g` counts as `-j` does.
 /// Source: observed on Linux 6.18 (`NFT_JUMP_STACK_SIZE` is 16, the base chain included).
@@ -158,13 +160,21 @@ impl Target {
             Target::Snat(_) => Some(("SNAT", Table::Nat)),
             Target::Masquerade(_) => Some(("MASQUERADE", Table::Nat)),
             Target::Redirect(_) => Some(("REDIRECT", Table::Nat)),
-            Target::Notrack | Target::CtNotrack => Some(("CT", Table::Raw)),
+            Target::Netmap(_) => Some(("NETMAP", Table::Nat)),
+            Target::Edit(HeaderEdit::TcpMss(_)) => None,
+            Target::Edit(edit) => Some((edit.target_name(Family::V4), Table::Mangle)),
+            Target::Checksum => Some(("CHECKSUM", Table::Mangle)),
+            Target::Trace => Some(("TRACE", Table::Raw)),
+            Target::Notrack | Target::CtNotrack | Target::CtZone { .. } => Some(("CT", Table::Raw)),
             Target::Continue
             | Target::Accept
             | Target::Drop
             | Target::Return
             | Target::Jump(_)
             | Target::Goto(_)
+            | Target::ConnMark(_)
+            | Target::Log(_)
+            | Target::Queue { .. }
             | Target::Mark { .. } => None,
         }
     }
@@ -177,6 +187,8 @@ impl Target {
             Target::Dnat(_) | Target::Redirect(_) => &[Hook::Prerouting, Hook::Output],
             Target::Snat(_) => &[Hook::Input, Hook::Postrouting],
             Target::Masquerade(_) => &[Hook::Postrouting],
+            Target::Netmap(_) => &[Hook::Prerouting, Hook::Input, Hook::Output, Hook::Postrouting],
+            Target::Edit(HeaderEdit::TcpMss(None)) => &[Hook::Forward, Hook::Output, Hook::Postrouting],
             _ => &Hook::ALL,
         }
     }

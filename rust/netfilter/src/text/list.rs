@@ -4,12 +4,12 @@ use std::fmt::Write;
 
 use kdp_packet::{Cidr, Family};
 
-use super::full_mask;
 use super::nat_range::{print_ports, print_range};
 use super::print::{
-    print_marked, print_policy, print_port_list, print_reject, print_states, print_types, side_name,
+    print_marked, print_policy, print_port_list, print_reject, print_states, print_types, side_name, side_of,
 };
 use super::words::quote;
+use super::{connection, edits, full_mask, header, limit};
 use crate::vm::CERTAIN;
 use crate::{
     AddrTypes, Chain, IcmpType, Match, NatRange, PortRange, Recent, RecentOp, Rule, Ruleset, Statistic,
@@ -43,7 +43,7 @@ fn put_rule(out: &mut String, family: Family, rule: &Rule) {
     let _ = write!(
         out,
         "{:<9} {}{:<4} -- {src_sign}{:<19} {dst_sign}{:<19} ",
-        target_name(&rule.target),
+        target_name(family, &rule.target),
         sign(proto.map(|test| test.invert)),
         proto.map_or(0, |test| test.value.0),
         network(family, src),
@@ -64,7 +64,7 @@ fn network(family: Family, test: Option<Test<Cidr>>) -> String {
     if cidr.is_host() { cidr.addr().to_string() } else { cidr.to_string() }
 }
 
-fn target_name(target: &Target) -> &str {
+fn target_name(family: Family, target: &Target) -> &str {
     match target {
         Target::Continue => "",
         Target::Accept => "ACCEPT",
@@ -77,7 +77,20 @@ fn target_name(target: &Target) -> &str {
         Target::Snat(_) => "SNAT",
         Target::Masquerade(_) => "MASQUERADE",
         Target::Redirect(_) => "REDIRECT",
-        Target::Notrack | Target::CtNotrack => "CT",
+        Target::Netmap(_) => "NETMAP",
+        Target::ConnMark(_) => "CONNMARK",
+        Target::Edit(edit) => edit.target_name(family),
+        Target::Log(log) => {
+            if log.nflog {
+                "NFLOG"
+            } else {
+                "LOG"
+            }
+        }
+        Target::Checksum => "CHECKSUM",
+        Target::Trace => "TRACE",
+        Target::Queue { .. } => "NFQUEUE",
+        Target::Notrack | Target::CtNotrack | Target::CtZone { .. } => "CT",
     }
 }
 
@@ -115,6 +128,19 @@ fn put_match(out: &mut String, family: Family, test: &Match) {
             put_types(out, "src-type", *src);
             return put_types(out, "dst-type", *dst);
         }
+        Match::AddrTypeOn { src, dst, side } => {
+            out.push_str(" ADDRTYPE match");
+            put_types(out, "src-type", *src);
+            put_types(out, "dst-type", *dst);
+            write!(out, " limit-{}", side_of(*side))
+        }
+        Match::Conntrack(test) => return connection::put_conntrack(out, "", test),
+        Match::ConnMark(test) => {
+            write!(out, " connmark match {} {}", if test.invert { "!" } else { "" }, print_marked(test.value))
+        }
+        Match::Header(test) => write!(out, "{}", header::list_header(family, test)),
+        Match::ReversePath(test) => write!(out, " rpfilter{}", limit::print_reverse_path("", *test)),
+        Match::Limit(limit) => write!(out, "{}", limit::list_limit(*limit)),
         Match::Statistic(Statistic::Random(test)) => {
             let probability = f64::from(test.value) / f64::from(CERTAIN);
             write!(out, " statistic mode random{} probability {probability:.11}", not(test.invert))
@@ -183,9 +209,19 @@ fn put_target(out: &mut String, family: Family, target: &Target) {
         }
         Target::Masquerade(range) => return put_own(out, " masq ports: ", range),
         Target::Redirect(range) => return put_own(out, " redir ports ", range),
+        Target::Netmap(to) => write!(out, " to:{to}"),
+        Target::ConnMark(mark) => write!(out, "{}", connection::list_connmark(*mark)),
+        Target::Edit(edit) => write!(out, "{}", edits::list_edit(family, *edit)),
+        Target::Log(log) => write!(out, "{}", edits::list_log(log)),
+        Target::Checksum => write!(out, " CHECKSUM fill"),
+        Target::Queue { number, bypass } => {
+            write!(out, " NFQUEUE num {number}{}", if *bypass { " bypass" } else { "" })
+        }
+        Target::CtZone { zone, side } => write!(out, " CT {} {zone}", edits::zone_option(*side)),
         Target::Notrack => write!(out, " NOTRACK"),
         Target::CtNotrack => write!(out, " CT notrack"),
         Target::Continue
+        | Target::Trace
         | Target::Accept
         | Target::Drop
         | Target::Return

@@ -6,8 +6,8 @@ use kdp_packet::{Family, Proto};
 
 use super::arguments::{Arguments, Opt};
 use super::values::{marked, need_number, ports};
-use super::{Problem, effects, packet_matches, ports_match};
-use crate::{AddrType, AddrTypes, CtState, CtStates, Match, Test};
+use super::{Problem, connection, effects, header, limit, packet_matches, ports_match};
+use crate::{AddrType, AddrTypes, DeviceSide, Match, Test};
 
 /// A match on its way.
 pub(super) trait Module {
@@ -43,7 +43,16 @@ pub(super) fn module(name: &str, family: Family) -> Option<Box<dyn Module>> {
         "udp" => Box::new(ports_match::Ports::of(Proto::UDP)),
         "sctp" => Box::new(ports_match::Ports::of(Proto::SCTP)),
         "comment" => Box::<Comment>::default(),
-        "conntrack" => Box::<Conntrack>::default(),
+        "conntrack" => Box::<connection::Conntrack>::default(),
+        "connmark" => Box::<connection::ConnMarkTest>::default(),
+        "tos" => Box::new(header::Field::of("tos", "--tos")),
+        "dscp" => Box::new(header::Field::of("dscp", "--dscp")),
+        "tcpmss" => Box::new(header::Field::of("tcpmss", "--mss")),
+        "ttl" if family == Family::V4 => Box::new(header::Field::of("ttl", "--ttl")),
+        "hl" if family == Family::V6 => Box::new(header::Field::of("hl", "--hl")),
+        "iprange" => Box::<header::Ranges>::default(),
+        "limit" => Box::<limit::Limits>::default(),
+        "rpfilter" => Box::<limit::ReversePaths>::default(),
         "mark" => Box::<Mark>::default(),
         "addrtype" => Box::<AddressTypes>::default(),
         "nfacct" => Box::<Nfacct>::default(),
@@ -104,27 +113,6 @@ impl Module for Comment {
     }
 }
 
-#[derive(Default)]
-struct Conntrack(Option<Test<CtStates>>);
-
-impl Module for Conntrack {
-    fn take(&mut self, option: &Opt<'_>, arguments: &mut Arguments<'_>) -> Result<bool, Problem> {
-        if option.name.starts_with("--ct") && option.name != "--ctstate" {
-            return Err(Problem::option(option.name, "match \"conntrack\""));
-        }
-        if option.name != "--ctstate" {
-            return Ok(false);
-        }
-        let states = set(option.name, arguments.value(option.name)?, &CtState::ALL)?;
-        let states = states.into_iter().fold(CtStates::default(), CtStates::with);
-        once(&mut self.0, option, Test { invert: option.invert, value: states })
-    }
-
-    fn finish(self: Box<Self>) -> Result<Match, Problem> {
-        self.0.map(Match::CtState).ok_or_else(|| missing("conntrack", "an option"))
-    }
-}
-
 /// A list of names with commas between.
 pub(super) fn set<T: Copy>(option: &str, text: &str, names: &[(T, &str)]) -> Result<Vec<T>, Problem> {
     let of = |word: &str| {
@@ -158,6 +146,7 @@ impl Module for Mark {
 struct AddressTypes {
     src: Option<Test<AddrTypes>>,
     dst: Option<Test<AddrTypes>>,
+    side: Option<DeviceSide>,
 }
 
 impl Module for AddressTypes {
@@ -165,17 +154,11 @@ impl Module for AddressTypes {
         let place = match option.name {
             "--src-type" => &mut self.src,
             "--dst-type" => &mut self.dst,
-            "--limit-iface-in" | "--limit-iface-out" => {
-                return Err(Problem::option(option.name, "match \"addrtype\""));
-            }
+            "--limit-iface-in" => return self.limit(option, DeviceSide::In),
+            "--limit-iface-out" => return self.limit(option, DeviceSide::Out),
             _ => return Ok(false),
         };
         let text = arguments.value(option.name)?;
-        if let Some(other) =
-            text.split(',').find(|word| OTHER_TYPES.contains(&word.to_ascii_uppercase().as_str()))
-        {
-            return Err(Problem::option(&format!("{} {other}", option.name), "match \"addrtype\""));
-        }
         let value = AddrTypes::of(&set(option.name, text, &AddrType::ALL)?);
         once(place, option, Test { invert: option.invert, value })
     }
@@ -184,13 +167,17 @@ impl Module for AddressTypes {
         if self.src.is_none() && self.dst.is_none() {
             return Err(missing("addrtype", "--src-type or --dst-type"));
         }
-        Ok(Match::AddrType { src: self.src, dst: self.dst })
+        let (src, dst) = (self.src, self.dst);
+        Ok(self.side.map_or(Match::AddrType { src, dst }, |side| Match::AddrTypeOn { src, dst, side }))
     }
 }
 
-/// Types that the kernel knows and this crate does not.
-const OTHER_TYPES: [&str; 7] =
-    ["ANYCAST", "BLACKHOLE", "UNREACHABLE", "PROHIBIT", "THROW", "NAT", "XRESOLVE"];
+impl AddressTypes {
+    fn limit(&mut self, option: &Opt<'_>, side: DeviceSide) -> Result<bool, Problem> {
+        option.plain()?;
+        once(&mut self.side, option, side)
+    }
+}
 
 #[derive(Default)]
 struct Nfacct(Option<Arc<str>>);

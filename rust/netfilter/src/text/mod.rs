@@ -4,7 +4,11 @@
 
 mod arguments;
 mod command;
+mod connection;
+mod edits;
 mod effects;
+mod header;
+mod limit;
 mod list;
 mod matches;
 mod nat_range;

@@ -2,10 +2,10 @@
 
 use kdp_packet::{Family, Proto};
 
-use super::Problem;
 use super::arguments::{Arguments, Opt};
 use super::nat_range::{nat_range, to_ports};
 use super::values::{marked, need_number};
+use super::{Problem, edits};
 use crate::{NatRange, RejectWith, Target};
 
 /// A target on its way.
@@ -30,6 +30,10 @@ impl Aim {
             "REDIRECT" => (Target::Redirect(NatRange::default()), None),
             "NOTRACK" => (Target::Notrack, None),
             "CT" => (Target::CtNotrack, Some("--notrack")),
+            "NETMAP" | "CONNMARK" | "TOS" | "DSCP" | "TTL" | "HL" | "TCPMSS" | "LOG" | "NFLOG"
+            | "CHECKSUM" | "TRACE" | "NFQUEUE" => {
+                edits::of(name, arguments.family).ok_or_else(|| Problem::Target(name.to_string()))?
+            }
             _ if EXTENSIONS.contains(&name) => return Err(Problem::Target(name.to_string())),
             _ => (Target::Jump(arguments.interner.name(name)), None),
         };
@@ -63,13 +67,22 @@ impl Aim {
             }
             Target::CtNotrack => match option.name {
                 "--notrack" => true,
-                "--helper" | "--ctevents" | "--expevents" | "--zone" | "--zone-orig" | "--zone-reply"
-                | "--timeout" => {
+                "--zone" | "--zone-orig" | "--zone-reply" => {
+                    option.plain()?;
+                    self.missing = None;
+                    self.target = edits::zone(option.name, arguments)?;
+                    return Ok(true);
+                }
+                "--helper" | "--ctevents" | "--expevents" | "--timeout" => {
                     return Err(Problem::option(option.name, "target \"CT\""));
                 }
                 _ => false,
             },
-            _ => false,
+            other => {
+                let taken = edits::take(other, option, arguments)?;
+                self.missing = if taken { None } else { self.missing };
+                taken
+            }
         };
         if taken {
             option.plain()?;
@@ -87,6 +100,7 @@ impl Aim {
         if let Some(option) = self.missing {
             return Err(Problem::syntax(format!("the target needs {option}")));
         }
+        edits::check(&self.target, proto)?;
         match self.target {
             Target::Dnat(range)
             | Target::Snat(range)
@@ -134,7 +148,7 @@ fn take_nat(
 
 /// What a MARK option makes of the mark, as value and mask of `--set-xmark`.
 /// Source: iptables 1.8.9, extensions/libxt_MARK.c.
-fn mark(option: &str, arguments: &mut Arguments<'_>) -> Result<Option<(u32, u32)>, Problem> {
+pub(super) fn mark(option: &str, arguments: &mut Arguments<'_>) -> Result<Option<(u32, u32)>, Problem> {
     let known = ["--set-xmark", "--set-mark", "--and-mark", "--or-mark", "--xor-mark"];
     if !known.contains(&option) {
         return Ok(None);
@@ -198,37 +212,25 @@ pub(super) fn reject_names(family: Family) -> &'static [(u8, &'static str, &'sta
 }
 
 /// Targets of iptables that are not modelled: a jump to one is not a jump to a chain.
-const EXTENSIONS: [&str; 40] = [
+const EXTENSIONS: [&str; 28] = [
     "AUDIT",
-    "CHECKSUM",
     "CLASSIFY",
     "CLUSTERIP",
-    "CONNMARK",
     "CONNSECMARK",
     "DNPT",
-    "DSCP",
     "ECN",
-    "HL",
     "HMARK",
     "IDLETIMER",
     "LED",
-    "LOG",
-    "NETMAP",
-    "NFLOG",
-    "NFQUEUE",
     "QUEUE",
     "RATEEST",
     "SECMARK",
     "SET",
     "SNPT",
     "SYNPROXY",
-    "TCPMSS",
     "TCPOPTSTRIP",
     "TEE",
-    "TOS",
     "TPROXY",
-    "TRACE",
-    "TTL",
     "ULOG",
     "MIRROR",
     "SAME",

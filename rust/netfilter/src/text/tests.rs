@@ -145,8 +145,8 @@ fn what_is_wrong_is_named_with_its_line() {
         ),
         ("-A U -m icmp --icmp-type 8", "rule-syntax: rules:3: match icmp needs -p icmp"),
         (
-            "-A U -j CT --zone 1",
-            "rule-option-not-modelled: rules:3: option \"--zone\" of target \"CT\" is not modelled",
+            "-A U -j CT --helper ftp",
+            "rule-option-not-modelled: rules:3: option \"--helper\" of target \"CT\" is not modelled",
         ),
         ("-A U -p tcp --dport 80x", "rule-syntax: rules:3: --dport: \"80x\" is not a port from 0 to 65535"),
         (
@@ -325,5 +325,53 @@ fn what_iptables_listed_is_listed() {
             listed += &lists.collect::<Vec<_>>().join("\n");
         }
         assert_eq!(listed, wanted, "{name}");
+    }
+}
+
+/// What iptables v1.8.9 (nf_tables) listed after it had loaded the same rules.
+#[test]
+fn extensions_print_as_the_kernel_lists_them() {
+    let listed = include_str!("listed.txt");
+    let (v4, v6) = listed.split_once("# IPv6\n").expect("both families");
+    assert_eq!(printed(v4, Family::V4), v4);
+    assert_eq!(printed(v6, Family::V6), v6);
+}
+
+#[test]
+fn other_words_for_extensions_are_read() {
+    for (table, written, wanted) in [
+        ("mangle", "-A U -j CONNMARK --set-mark 0x55/0x0f", "-A U -j CONNMARK --set-xmark 0x55/0x5f"),
+        (
+            "mangle",
+            "-A U -j CONNMARK --save-mark",
+            "-A U -j CONNMARK --save-mark --nfmask 0xffffffff --ctmask 0xffffffff",
+        ),
+        ("mangle", "-A U -j TOS --and-tos 0x0f", "-A U -j TOS --set-tos 0x00/0xf0"),
+        (
+            "mangle",
+            "-A U -m tos --tos Minimize-Delay -j TOS --set-tos 0x10",
+            "-A U -m tos --tos 0x10/0x3f -j TOS --set-tos 0x10/0xff",
+        ),
+        (
+            "filter",
+            "-A U -m limit -j LOG --log-level error",
+            "-A U -m limit --limit 3/hour -j LOG --log-level 3",
+        ),
+        (
+            "filter",
+            "-A U -m conntrack --ctproto tcp ! --ctstate NEW",
+            "-A U -m conntrack ! --ctstate NEW --ctproto 6",
+        ),
+        ("nat", "-A U -j NETMAP --to 11.0.0.1", "-A U -j NETMAP --to 11.0.0.1/32"),
+    ] {
+        assert_eq!(rule(table, written, Family::V4).as_deref(), Ok(wanted), "{written}");
+    }
+    for written in
+        ["-A U -m conntrack ! --ctdir REPLY", "-A U -j TCPMSS --set-mss 5", "-A U -m limit --limit 0/sec"]
+    {
+        assert!(
+            rule("filter", written, Family::V4).is_err_and(|error| error.starts_with("rule-syntax")),
+            "{written}"
+        );
     }
 }

@@ -3,8 +3,10 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use kdp_sim::Time;
+
 use crate::recent::RecentLists;
-use crate::{Hook, Slot, Table};
+use crate::{Hook, Limit, Slot, Table};
 
 /// Packets and their bytes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -28,8 +30,16 @@ pub struct Effects {
     /// The lists of `-m recent`.
     pub recent: RecentLists,
     nth: Arc<Cells<u32>>,
+    limits: Arc<Cells<Bucket>>,
     counters: Option<Arc<Counters>>,
     accounts: Arc<BTreeMap<Arc<str>, Count>>,
+}
+
+/// The tokens of a `limit` test, in nanoseconds, and when they were counted.
+#[derive(Clone, Copy, Debug, Default)]
+struct Bucket {
+    tokens: u64,
+    at: Time,
 }
 
 #[derive(Clone, Debug, Default)]
@@ -88,6 +98,21 @@ impl Effects {
         Arc::make_mut(&mut self.accounts).entry(name.clone()).or_default().add(length);
     }
 
+    /// Whether a `limit` test has a token left for a packet at `now`.
+    ///
+    /// Source: net/netfilter/nft_limit.c `nft_limit_eval`, v6.12: iptables 1.8.9 makes that of `-m limit`. A packet costs
+    /// the period divided by the rate.
+    pub(crate) fn within(&mut self, cell: Slot, limit: Limit, now: Time) -> bool {
+        let cost = u64::from(limit.period) * 1_000_000_000 / u64::from(limit.rate);
+        let most = cost * u64::from(limit.burst);
+        let bucket = Arc::make_mut(&mut self.limits).get_mut(cell, || Bucket { tokens: most, at: now });
+        let passed = now.as_nanos().saturating_sub(bucket.at.as_nanos());
+        let tokens = bucket.tokens.saturating_add(passed).min(most);
+        let left = tokens.checked_sub(cost);
+        *bucket = Bucket { tokens: left.unwrap_or(tokens), at: now };
+        left.is_some()
+    }
+
     /// Whether this is the packet of the period that an `nth` test passes.
     ///
     /// Source: net/netfilter/xt_statistic.c, v6.12; the start is iptables' (extensions/libxt_statistic.c).
@@ -136,6 +161,15 @@ mod tests {
         let later = Slot { born: 1, ..SLOT };
         let passes: Vec<bool> = (0..6).map(|_| effects.nth(later, 3, 1)).collect();
         assert_eq!(passes, [false, true, false, false, true, false]);
+    }
+
+    #[test]
+    fn a_limit_lets_its_burst_pass_and_then_one_for_each_token() {
+        let mut effects = Effects::new();
+        let limit = Limit { rate: 2, period: 60, burst: 3 };
+        let mut at = |secs| effects.within(SLOT, limit, Time::from_secs(secs));
+        let passes = [0, 0, 1, 2, 29, 31, 60, 61].map(&mut at);
+        assert_eq!(passes, [true, true, true, false, false, true, true, false]);
     }
 
     #[test]

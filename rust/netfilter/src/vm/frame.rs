@@ -5,6 +5,8 @@ use std::net::IpAddr;
 use kdp_packet::Headers;
 use kdp_sim::Time;
 
+use super::{Edits, Seen};
+use crate::conntrack::Zone;
 use crate::{AddrType, CtStates, NatRange, RejectWith};
 
 /// A packet at a hook.
@@ -20,6 +22,12 @@ pub struct Frame<'a> {
     pub mark: u32,
     /// Its conntrack state, with the virtual states SNAT and DNAT of its entry.
     pub ct: CtStates,
+    /// The connection that it belongs to.
+    pub connection: Option<Seen>,
+    /// What rules changed in its headers.
+    pub edits: Edits,
+    /// Set by `CT --zone`: where conntrack shall look for its connection.
+    pub zone: Option<Zone>,
     /// Set by `CT --notrack`: conntrack shall leave it alone.
     pub notrack: bool,
     /// The time.
@@ -35,6 +43,9 @@ impl<'a> Frame<'a> {
             out_device: None,
             mark: 0,
             ct: CtStates::default(),
+            connection: None,
+            edits: Edits::default(),
+            zone: None,
             notrack: false,
             now: Time::ZERO,
         }
@@ -50,6 +61,11 @@ pub enum Verdict {
     Drop,
     /// It is gone, and its sender is told.
     Reject(RejectWith),
+    /// A process decides (`NFQUEUE`); where nobody listens it is gone, unless there is a `bypass`.
+    Queue {
+        /// Whether it goes on where nobody listens.
+        bypass: bool,
+    },
     /// Its connection gets another destination, and it goes on.
     Dnat(NatRange),
     /// Its connection gets another source, and it goes on.
@@ -73,4 +89,22 @@ pub struct Walk {
 pub trait Locality {
     /// The type of `addr`.
     fn addr_type(&self, addr: IpAddr) -> AddrType;
+
+    /// The type of `addr` as one device sees it: the addresses of others are not local to it.
+    fn addr_type_on(&self, addr: IpAddr, device: &str) -> AddrType {
+        let _ = device;
+        self.addr_type(addr)
+    }
+
+    /// The device by which packets to `addr` leave; `None` if no unicast route leads there.
+    fn device_to(&self, addr: IpAddr) -> Option<&str> {
+        let _ = addr;
+        None
+    }
+
+    /// The longest packet, in bytes, that the way to `addr` carries.
+    fn mtu_to(&self, addr: IpAddr) -> Option<u32> {
+        let _ = addr;
+        None
+    }
 }

@@ -2,17 +2,20 @@
 
 use std::net::IpAddr;
 
-use kdp_packet::Headers;
+use kdp_packet::{Headers, Proto};
 
 use super::head::has_ports;
-use super::{Choose, Effects, Frame, Locality};
-use crate::{AddrTypes, IcmpType, Match, PortRange, PortSide, Slot, Statistic, TcpFlagTest, Test};
+use super::{Choose, Effects, Frame, Locality, connection, edit};
+use crate::{
+    AddrType, AddrTypes, DeviceSide, IcmpType, Match, PortRange, PortSide, ReversePath, Slot, Statistic,
+    TcpFlagTest, Test,
+};
 
 impl Match {
     /// Whether asking changes anything: then the order in which tests are asked shows.
     pub(crate) fn has_effect(&self) -> bool {
         match self {
-            Match::Statistic(_) | Match::Recent(_) | Match::Nfacct(_) => true,
+            Match::Statistic(_) | Match::Recent(_) | Match::Nfacct(_) | Match::Limit(_) => true,
             Match::Src(_)
             | Match::Dst(_)
             | Match::In(_)
@@ -26,7 +29,12 @@ impl Match {
             | Match::Icmp(_)
             | Match::Length(_)
             | Match::Mark(_)
-            | Match::AddrType { .. } => false,
+            | Match::AddrType { .. }
+            | Match::AddrTypeOn { .. }
+            | Match::Conntrack(_)
+            | Match::ConnMark(_)
+            | Match::Header(_)
+            | Match::ReversePath(_) => false,
         }
     }
 }
@@ -54,6 +62,7 @@ pub(super) fn meets(
                 && has_ports(headers)
                 && port_holds(*sport, headers.sport)
                 && port_holds(*dport, headers.dport)
+                && (flags.is_none() || headers.proto != Proto::TCP || headers.tcp.is_some())
                 && flags_hold(*flags, headers.tcp_flags())
         }
         Match::Multiport { side, ports } => has_ports(headers) && multiport_holds(*side, ports, headers),
@@ -64,6 +73,26 @@ pub(super) fn meets(
         Match::AddrType { src, dst } => {
             type_holds(*src, headers.src, locality) && type_holds(*dst, headers.dst, locality)
         }
+        Match::AddrTypeOn { src, dst, side } => {
+            let device = match side {
+                DeviceSide::In => frame.in_device,
+                DeviceSide::Out => frame.out_device,
+            };
+            let holds = |test: Option<Test<AddrTypes>>, addr: IpAddr| {
+                let kind =
+                    device.map_or_else(|| locality.addr_type(addr), |on| locality.addr_type_on(addr, on));
+                test.is_none_or(|test| test.holds(test.value.contains(kind)))
+            };
+            holds(*src, headers.src) && holds(*dst, headers.dst)
+        }
+        Match::Conntrack(test) => connection::holds(test, frame),
+        Match::ConnMark(test) => {
+            let mark = frame.connection.map(|seen| seen.mark);
+            mark.is_some_and(|mark| test.holds(mark & test.value.1 == test.value.0))
+        }
+        Match::Header(test) => edit::holds(test, headers, frame.edits),
+        Match::ReversePath(test) => comes_back(*test, frame, locality) != test.invert,
+        Match::Limit(limit) => effects.within(next(cells), *limit, frame.now),
         Match::Statistic(Statistic::Random(test)) => test.holds(choose.bernoulli(test.value)),
         Match::Statistic(Statistic::Nth { invert, every, packet }) => {
             effects.nth(next(cells), *every, *packet) != *invert
@@ -73,6 +102,28 @@ pub(super) fn meets(
             effects.count_account(name, headers.length);
             true
         }
+    }
+}
+
+/// Whether the way back to the packet's source is by the device that it came in by. The validity of marks is not asked:
+/// no route here looks at one.
+///
+/// Source: net/ipv4/netfilter/ipt_rpfilter.c, net/ipv6/netfilter/ip6t_rpfilter.c, v6.12.
+fn comes_back(test: ReversePath, frame: &Frame<'_>, locality: &impl Locality) -> bool {
+    let Headers { src, dst, .. } = *frame.headers;
+    let Some(input) = frame.in_device.filter(|input| *input != "lo") else { return true };
+    if let (IpAddr::V4(from), IpAddr::V4(to)) = (src, dst)
+        && from.octets()[0] == 0
+        && (to.is_broadcast() || to.octets()[..3] == [224, 0, 0])
+    {
+        return true;
+    }
+    match locality.addr_type(src) {
+        AddrType::Unicast => locality.device_to(src).is_some_and(|device| test.loose || device == input),
+        AddrType::Local => {
+            test.accept_local && (test.loose || locality.addr_type_on(src, input) == AddrType::Local)
+        }
+        _ => false,
     }
 }
 

@@ -4,6 +4,8 @@
 //! which rules of a chain can match. Both report how many rules the kernel would have walked.
 
 mod choose;
+mod connection;
+mod edit;
 mod effects;
 mod frame;
 #[cfg(test)]
@@ -19,6 +21,8 @@ mod trace;
 mod walk;
 
 pub use self::choose::{Branch, CERTAIN, Choose, Explore, Explored, Run, explore};
+pub use self::connection::Seen;
+pub use self::edit::Edits;
 pub(crate) use self::effects::Cells;
 pub use self::effects::{Count, Effects};
 pub use self::frame::{Frame, Locality, Verdict, Walk};

@@ -1,11 +1,13 @@
 //! The walk of a packet through a base chain and what it leads to.
 
+use kdp_packet::Cidr;
 use smallvec::SmallVec;
 
 use super::head::{HeadsOf, Packed};
 use super::meet::meets;
-use super::{Choose, Effects, Frame, Locality, Outcome, Step, Trace, Verdict, Walk, What};
-use crate::{Chain, ChainId, DEPTH_MAX, Hook, Installed, Policy, Ruleset, Table, Target};
+use super::{Choose, Effects, Frame, Locality, Outcome, Step, Trace, Verdict, Walk, What, edit};
+use crate::conntrack::Zone;
+use crate::{Chain, ChainId, DEPTH_MAX, Hook, Installed, NatRange, Policy, Ruleset, Table, Target, ZoneSide};
 
 /// What a walk needs beside the rules and the packet.
 pub struct Surroundings<'a, L, C, T> {
@@ -59,7 +61,7 @@ where
         return Walk { verdict: Verdict::Accept, rules_walked: 0 };
     };
     let packet = Packed::of(frame.headers);
-    let mut walker = Walker { ruleset, around, rules_walked: 0, callers: SmallVec::new() };
+    let mut walker = Walker { ruleset, hook, around, rules_walked: 0, callers: SmallVec::new() };
     let verdict = walker.run(find, base, &packet, frame);
     let verdict = verdict.unwrap_or_else(|| walker.policy(base, hook, frame));
     Walk { verdict, rules_walked: walker.rules_walked }
@@ -67,6 +69,7 @@ where
 
 struct Walker<'w, 'a, L, C, T> {
     ruleset: &'w Ruleset,
+    hook: Hook,
     around: &'w mut Surroundings<'a, L, C, T>,
     rules_walked: u64,
     /// Where to go on when a chain ends. No more than [`DEPTH_MAX`] of them: the rule set was checked.
@@ -102,7 +105,7 @@ impl<L: Locality, C: Choose, T: Trace> Walker<'_, '_, L, C, T> {
                 continue;
             }
             self.around.effects.count_rule(rule.slot(), frame.headers.length);
-            let (then, outcome) = act(rule, frame);
+            let (then, outcome) = act(rule, self.hook, frame, self.around.locality);
             self.step(at.chain, What::Rule { number: place + 1, outcome });
             match then {
                 Then::Next => {}
@@ -151,29 +154,65 @@ impl<L: Locality, C: Choose, T: Trace> Walker<'_, '_, L, C, T> {
 }
 
 /// Does what the target says.
-fn act(rule: &Installed, frame: &mut Frame<'_>) -> (Then, Outcome) {
+fn act(rule: &Installed, hook: Hook, frame: &mut Frame<'_>, locality: &impl Locality) -> (Then, Outcome) {
     let jump = || rule.jump().expect("a jump was resolved when its rule was installed");
     let done = |verdict| (Then::Done(verdict), Outcome::Verdict(verdict));
-    match rule.rule().target {
+    let go_on = (Then::Next, Outcome::Continue);
+    match &rule.rule().target {
         Target::Continue => (Then::Next, Outcome::Continue),
         Target::Accept => done(Verdict::Accept),
         Target::Drop => done(Verdict::Drop),
         Target::Return => (Then::Return, Outcome::Return),
         Target::Jump(_) => (Then::Jump(jump()), Outcome::Jump),
         Target::Goto(_) => (Then::Goto(jump()), Outcome::Goto),
-        Target::Reject(with) => done(Verdict::Reject(with)),
+        Target::Reject(with) => done(Verdict::Reject(*with)),
         Target::Mark { value, mask } => {
             let from = frame.mark;
-            frame.mark = from & !mask ^ value;
+            frame.mark = from & !*mask ^ *value;
             (Then::Next, Outcome::Mark { from, to: frame.mark })
         }
-        Target::Dnat(range) => done(Verdict::Dnat(range)),
-        Target::Snat(range) => done(Verdict::Snat(range)),
-        Target::Masquerade(range) => done(Verdict::Masquerade(range)),
-        Target::Redirect(range) => done(Verdict::Redirect(range)),
+        Target::Dnat(range) => done(Verdict::Dnat(*range)),
+        Target::Snat(range) => done(Verdict::Snat(*range)),
+        Target::Masquerade(range) => done(Verdict::Masquerade(*range)),
+        Target::Redirect(range) => done(Verdict::Redirect(*range)),
+        Target::Netmap(to) => done(netmap(hook, *to, frame)),
+        Target::ConnMark(mark) => {
+            if let Some(seen) = &mut frame.connection {
+                (frame.mark, seen.mark) = mark.of(frame.mark, seen.mark);
+            }
+            go_on
+        }
+        Target::Edit(edit) if edit::edit(*edit, frame.headers, &mut frame.edits, locality) => go_on,
+        Target::Edit(_) => done(Verdict::Drop),
+        Target::Log(_) | Target::Checksum | Target::Trace => go_on,
+        Target::Queue { bypass, .. } => done(Verdict::Queue { bypass: *bypass }),
+        // The first of several that tell conntrack what to do counts.
+        Target::CtZone { zone, side } => {
+            if !frame.notrack {
+                frame.zone.get_or_insert(zone_of(*zone, *side));
+            }
+            go_on
+        }
+        Target::Notrack | Target::CtNotrack if frame.zone.is_some() => go_on,
         Target::Notrack | Target::CtNotrack => {
             frame.notrack = true;
             (Then::Next, Outcome::Notrack)
         }
     }
+}
+
+fn zone_of(zone: u16, side: ZoneSide) -> Zone {
+    match side {
+        ZoneSide::Both => Zone::from(zone),
+        ZoneSide::Original => Zone::original_only(zone),
+        ZoneSide::Reply => Zone::reply_only(zone),
+    }
+}
+
+/// NAT into a network, with the host's bits as they were. Source: net/netfilter/xt_NETMAP.c, v6.12.
+fn netmap(hook: Hook, to: Cidr, frame: &Frame<'_>) -> Verdict {
+    let destination = matches!(hook, Hook::Prerouting | Hook::Output);
+    let from = if destination { frame.headers.dst } else { frame.headers.src };
+    let range = NatRange::to(to.with_host_of(from), None);
+    if destination { Verdict::Dnat(range) } else { Verdict::Snat(range) }
 }

@@ -2,6 +2,7 @@
 
 mod build;
 mod checksum;
+mod mss;
 mod parse;
 mod patch;
 mod sctp;
@@ -10,6 +11,7 @@ mod tests;
 
 pub use build::{build, icmp_error, tcp_reset};
 pub use checksum::{internet_checksum, replace_word};
+pub use mss::add_mss;
 pub use parse::{Malformed, parse};
 pub use patch::{PatchError, patch};
 

@@ -8,6 +8,7 @@ use thiserror::Error;
 
 use super::build::checksum_offset;
 use super::checksum::replace_word;
+use super::mss::mss_at;
 use super::parse::{Malformed, locate};
 use super::sctp;
 use crate::{Headers, Proto};
@@ -23,8 +24,8 @@ pub enum PatchError {
     Truncated,
 }
 
-/// Makes `bytes` (a packet whose headers are `parse(bytes)`) say what `after` says: addresses, ports or ICMP id, TTL, and
-/// the quoted packet of an ICMP error.
+/// Makes `bytes` (a packet whose headers are `parse(bytes)`) say what `after` says: addresses, ports or ICMP id, TTL, type
+/// of service, an MSS that was there before, and the quoted packet of an ICMP error.
 pub fn patch(bytes: &mut [u8], after: &Headers) -> Result<(), PatchError> {
     let (before, layout) = locate(bytes)?;
     let end = layout.end;
@@ -42,8 +43,36 @@ pub fn patch(bytes: &mut [u8], after: &Headers) -> Result<(), PatchError> {
     if before.proto == Proto::SCTP && before.tuple(0) != after.tuple(0) {
         sctp::seal(&mut bytes[layout.transport..end]);
     }
+    if let Some(mss) = after.tcp.and_then(|tcp| tcp.options.mss)
+        && before.tcp.and_then(|tcp| tcp.options.mss) != Some(mss)
+    {
+        let header = &bytes[layout.transport..end];
+        let at = layout.transport + mss_at(header).ok_or(PatchError::Truncated)?;
+        odd_word(bytes, at, layout.transport, mss, sum_at.expect("TCP has a checksum"));
+    }
     ttl(bytes, after.ttl);
+    tos(bytes, after.tos);
     Ok(())
+}
+
+/// Writes a word that may stand at an odd place behind `from`, where checksums count from.
+fn odd_word(bytes: &mut [u8], at: usize, from: usize, value: u16, sum_at: usize) {
+    let start = at - (at - from) % 2;
+    let mut new = bytes[start..at].to_vec();
+    new.extend(value.to_be_bytes());
+    new.extend(bytes.get(at + 2).filter(|_| start != at));
+    words(bytes, start, &new, &[sum_at]);
+}
+
+/// The second byte of an IPv4 header; in IPv6 it stands half in the first byte and half in the second.
+fn tos(bytes: &mut [u8], tos: u8) {
+    if bytes[0] >> 4 == 6 {
+        bytes[0] = bytes[0] & 0xf0 | tos >> 4;
+        bytes[1] = bytes[1] & 0x0f | tos << 4;
+    } else if bytes[1] != tos {
+        let first = bytes[0];
+        words(bytes, 0, &[first, tos], &[10]);
+    }
 }
 
 /// Where the transport checksum is, if there is one to keep: a UDP checksum of 0 means none.

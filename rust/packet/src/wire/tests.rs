@@ -118,3 +118,19 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn a_segment_size_is_put_in_or_lowered_with_its_checksums() {
+    let mut headers = syn();
+    headers.tcp.as_mut().unwrap().options.mss = None;
+    let mut bytes = build(&headers, b"");
+    add_mss(&mut bytes, 1200).unwrap();
+    let grown = parse(&bytes).unwrap();
+    assert!(grown.sound);
+    assert_eq!((grown.tcp.unwrap().options.mss, usize::from(grown.length)), (Some(1200), bytes.len()));
+    let mut lower = grown.clone();
+    lower.tcp.as_mut().unwrap().options.mss = Some(700);
+    lower.tos = 0x10;
+    patch(&mut bytes, &lower).unwrap();
+    assert_eq!(parse(&bytes).unwrap(), lower);
+}
