@@ -215,9 +215,10 @@ class Cluster:
         if namespace is not None:
             self.core.get(kind, namespace, name)  # `no-such-object` names the nearest
             return namespace, name
-        return self._only_namespace_of(kind, name), name
+        return self.namespace_of(kind, name), name
 
-    def _only_namespace_of(self, kind: str, name: str) -> str:
+    def namespace_of(self, kind: str, name: str) -> str:
+        """Find the only namespace that has an object of the kind and name; raises ``name-ambiguous``."""
         pairs = self._names(kind)
         spaces = [namespace for namespace, other in pairs if other == name]
         if len(spaces) == 1:

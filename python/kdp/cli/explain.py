@@ -27,7 +27,7 @@ def command(session: Session, what: tuple[str, ...], output: str, exit_code: boo
     """  # noqa: D301 -- click keeps lines together after a backspace
     if len(what) > 2 or (len(what) == 2 and "/" in what[0] + what[1]):
         raise click.UsageError("one object at a time: TYPE/NAME or TYPE NAME")
-    explanation = session.load().explain("/".join(what), namespace=session.namespace)
+    explanation = session.load().explain("/".join(what), namespace=session.namespace_or_default)
     if output == "json":
         click.echo(json.dumps(explanation.to_json(), indent=4, ensure_ascii=False))
     else:

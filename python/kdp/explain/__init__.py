@@ -19,9 +19,10 @@ __all__ = ["Evidence", "Explanation", "Finding", "Fix", "explain"]
 
 
 def explain(cluster: Cluster, what: str, *, namespace: str | None = None) -> Explanation:
-    """Explain ``svc/NAME`` or ``servicemonitor/NAME``; without ``namespace`` in ``default``.
+    """Explain ``svc/NAME`` or ``servicemonitor/NAME``; without ``namespace`` the only one of that name.
 
-    A name may also be ``TYPE/NAMESPACE/NAME``. A name that is not there raises ``no-such-object``.
+    A name may also be ``TYPE/NAMESPACE/NAME``. A name that is not there raises ``no-such-object``, one that several
+    namespaces have ``name-ambiguous``.
     """
     kind_name, slash, name = what.partition("/")
     if not slash or not name:
@@ -34,7 +35,9 @@ def explain(cluster: Cluster, what: str, *, namespace: str | None = None) -> Exp
         raise bad_argument(
             "explain(what=...)", f"{what!r}: a {kind} is not explained yet; svc and servicemonitor are"
         )
-    facts = json.loads(cluster.core.facts(kind, namespace or "default", name))
+    if namespace is None:
+        namespace = cluster.namespace_of(kind, name)
+    facts = json.loads(cluster.core.facts(kind, namespace, name))
     if kind == "Service":
         from kdp.explain.service import explain_service
 
