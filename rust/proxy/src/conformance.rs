@@ -1,8 +1,8 @@
 //! The rule sets of one node from plain objects: what conformance cases ask for.
 
 use kdp_kube::object::{EndpointSlice, Node, Service};
-use kdp_netfilter::{Ruleset, text};
-use kdp_packet::Family;
+use kdp_netfilter::{Ruleset, nft, text};
+use kdp_packet::{Cidr, Family};
 use kdp_sim::Time;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
@@ -10,6 +10,7 @@ use serde_json::Value;
 
 use crate::config::{Config, Mode};
 use crate::error::{Error, Result};
+use crate::nftables::NftProxier;
 use crate::node::NodeFacts;
 use crate::sync::{Extent, Proxier};
 use crate::view::View;
@@ -20,6 +21,20 @@ pub struct Objects {
     services: Vec<Service>,
     slices: Vec<EndpointSlice>,
     nodes: Vec<Node>,
+    service_cidrs: Vec<Cidr>,
+}
+
+/// A ServiceCIDR object: networks that cluster IPs are taken from.
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct ServiceCidr {
+    spec: ServiceCidrSpec,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct ServiceCidrSpec {
+    cidrs: Vec<String>,
 }
 
 #[derive(Deserialize)]
@@ -38,6 +53,11 @@ impl Objects {
                 "Service" => read.services.push(typed(object)?),
                 "EndpointSlice" => read.slices.push(typed(object)?),
                 "Node" => read.nodes.push(typed(object)?),
+                "ServiceCIDR" => {
+                    let ServiceCidr { spec } = typed(object)?;
+                    // The API server lets no other text through.
+                    read.service_cidrs.extend(spec.cidrs.iter().filter_map(|cidr| Cidr::parse(cidr)));
+                }
                 _ => {}
             }
         }
@@ -80,67 +100,121 @@ fn typed<T: DeserializeOwned>(object: &Value) -> Result<T> {
     })
 }
 
-/// A node's rule sets, one a family, after each of its syncs.
+/// The rules of a node after each of its syncs, in the mode that its proxy runs in.
 #[derive(Clone)]
 pub struct NodeRules {
     config: Config,
     view: View,
     objects: Objects,
-    families: Vec<(Proxier, Ruleset)>,
+    proxies: Proxies,
+}
+
+/// A node's proxiers, one a family, and its kernel.
+#[derive(Clone)]
+enum Proxies {
+    Iptables(Vec<(Proxier, Ruleset)>),
+    Nftables(Vec<NftProxier>, nft::Ruleset),
 }
 
 impl NodeRules {
-    /// After the first sync, into empty kernels, of the node that `proxy` (a case's proxy block) names.
+    /// After the first sync, into an empty kernel, of the node that `proxy` (a case's proxy block) names.
     pub fn new(objects: &[Value], proxy: &Value) -> Result<NodeRules> {
         let config = Config::from_block(proxy)?;
-        if config.mode == Mode::Nftables {
-            return Err(Error::ModeNotModelled { mode: "nftables".to_owned() });
-        }
         let objects = Objects::read(objects)?;
         let node = objects.node(&config.node_name);
         let mut view = View::new(config.profile);
         objects.apply(&mut view)?;
-        let families = config.families.iter();
-        let families =
-            families.map(|family| (Proxier::new(&config, &node, *family), Ruleset::new(*family))).collect();
-        let mut rules = NodeRules { config, view, objects, families };
-        rules.sync(Time::ZERO);
+        let families = config.families.iter().copied();
+        let proxies = match config.mode {
+            Mode::Iptables => {
+                let proxier = |family| (Proxier::new(&config, &node, family), Ruleset::new(family));
+                Proxies::Iptables(families.map(proxier).collect())
+            }
+            Mode::Nftables => {
+                let proxiers = families.map(|family| NftProxier::new(&config, &node, family));
+                Proxies::Nftables(proxiers.collect(), nft::Ruleset::new())
+            }
+        };
+        let mut rules = NodeRules { config, view, objects, proxies };
+        rules.sync(Time::ZERO)?;
         Ok(rules)
     }
 
-    /// After one more sync, a second later, with the objects as they are then.
+    /// After one more sync, a second later, with the objects as they are then. In nftables mode another one follows, which
+    /// deletes chains that have become stale.
     pub fn change(&mut self, after: &[Value]) -> Result<()> {
         let after = Objects::read(after)?;
         self.objects.delete_missing(&after, &mut self.view);
         after.apply(&mut self.view)?;
         let node = after.node(&self.config.node_name);
-        self.families.iter_mut().for_each(|(proxier, _)| proxier.set_node(&node));
+        match &mut self.proxies {
+            Proxies::Iptables(families) => {
+                for (proxier, _) in families {
+                    proxier.set_node(&node);
+                }
+            }
+            Proxies::Nftables(proxiers, _) => {
+                for proxier in proxiers {
+                    proxier.set_node(&node);
+                }
+            }
+        }
         self.objects = after;
-        self.sync(Time::from_secs(1));
+        self.sync(Time::from_secs(1))?;
+        if matches!(self.proxies, Proxies::Nftables(..)) {
+            self.sync(Time::from_secs(3))?;
+        }
         Ok(())
     }
 
-    fn sync(&mut self, now: Time) {
+    fn sync(&mut self, now: Time) -> Result<()> {
+        const FITS: &str = "a proxier's transaction fits the rule set it was made for";
         self.view.drain();
-        for (proxier, ruleset) in &mut self.families {
-            let synced = proxier.sync(&self.view, ruleset, now, Extent::Whole);
-            ruleset
-                .apply(&synced.transaction)
-                .expect("a proxier's transaction fits the rule set it was made for");
+        match &mut self.proxies {
+            Proxies::Iptables(families) => {
+                for (proxier, ruleset) in families {
+                    let synced = proxier.sync(&self.view, ruleset, now, Extent::Whole);
+                    ruleset.apply(&synced.transaction).expect(FITS);
+                }
+            }
+            Proxies::Nftables(proxiers, ruleset) => {
+                let mut cidrs = self.config.service_cidrs.clone();
+                cidrs.extend(&self.objects.service_cidrs);
+                for proxier in proxiers {
+                    proxier.set_service_cidrs(&cidrs);
+                    let synced = proxier.sync(&self.view, now)?;
+                    for transaction in synced.cleanup.iter().chain([&synced.transaction]) {
+                        ruleset.apply(transaction, now).expect(FITS);
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// The iptables rule set of a family, if the proxy runs for it and in that mode.
+    pub fn ruleset(&self, family: Family) -> Option<&Ruleset> {
+        self.rulesets().find(|ruleset| ruleset.family() == family)
+    }
+
+    /// The iptables rule sets, IPv4 first; none in another mode.
+    pub fn rulesets(&self) -> impl Iterator<Item = &Ruleset> {
+        let families = match &self.proxies {
+            Proxies::Iptables(families) => families.as_slice(),
+            Proxies::Nftables(..) => &[],
+        };
+        families.iter().map(|(_, ruleset)| ruleset)
+    }
+
+    /// The nftables rule set, in that mode.
+    pub fn nft(&self) -> Option<&nft::Ruleset> {
+        match &self.proxies {
+            Proxies::Iptables(_) => None,
+            Proxies::Nftables(_, ruleset) => Some(ruleset),
         }
     }
 
-    /// The rule set of a family, if the proxy runs for it.
-    pub fn ruleset(&self, family: Family) -> Option<&Ruleset> {
-        self.families.iter().map(|(_, ruleset)| ruleset).find(|ruleset| ruleset.family() == family)
-    }
-
-    /// The rule sets, IPv4 first.
-    pub fn rulesets(&self) -> impl Iterator<Item = &Ruleset> {
-        self.families.iter().map(|(_, ruleset)| ruleset)
-    }
-
-    /// The rules as iptables-save lists them, by tool: `{"iptables": TEXT, "ip6tables": TEXT}`.
+    /// The rules as they are listed, by tool: `{"iptables": TEXT, "ip6tables": TEXT}`, or `{"nft": TEXT}`.
     pub fn texts(&self) -> Value {
         let text = |ruleset: &Ruleset| {
             let tool = match ruleset.family() {
@@ -149,11 +223,12 @@ impl NodeRules {
             };
             (tool.to_owned(), Value::String(text::print(ruleset)))
         };
-        Value::Object(self.rulesets().map(text).collect())
+        let nft = self.nft().map(|ruleset| ("nft".to_owned(), Value::String(nft::print(ruleset))));
+        Value::Object(self.rulesets().map(text).chain(nft).collect())
     }
 }
 
-/// The rules of a node after its first sync, into empty kernels: see [`NodeRules::texts`]. iptables-restore takes them.
+/// The rules of a node after its first sync, into an empty kernel: see [`NodeRules::texts`]. iptables-restore and `nft -f` take them.
 pub fn render_rules(objects: &[Value], proxy: &Value) -> Result<Value> {
     Ok(NodeRules::new(objects, proxy)?.texts())
 }

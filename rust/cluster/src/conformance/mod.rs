@@ -3,8 +3,6 @@
 mod flows;
 mod tcp;
 
-use kdp_netfilter::text;
-use kdp_packet::Family;
 use kdp_proxy::conformance::NodeRules;
 use serde_json::{Value, json};
 
@@ -42,28 +40,18 @@ pub fn run(kind: &str, case: &Value) -> Result<Value, Error> {
         "run_truncate" => kube::run_truncate(case).map_err(|e| wrong(e.to_string())),
         "render_rules" => {
             let rules = NodeRules::new(objects(case, "objects"), &case["proxy"])?;
-            Ok(texts(&rules))
+            Ok(rules.texts())
         }
         "render_rules_after" => {
             let mut rules = NodeRules::new(objects(case, "objects"), &case["proxy"])?;
-            let first = texts(&rules);
+            let first = rules.texts();
             rules.change(objects(case, "objects_after"))?;
-            Ok(json!([first, texts(&rules)]))
+            Ok(json!([first, rules.texts()]))
         }
         "run_flows" => run_flows(case),
         "run_tcp_sequences" => run_tcp_sequences(case),
         _ => Err(wrong(format!("there is no such function; there are {}", KINDS.join(", ")))),
     }
-}
-
-/// A node's rules as texts that load into an empty kernel.
-fn texts(rules: &NodeRules) -> Value {
-    let mut texts = json!({});
-    for ruleset in rules.rulesets() {
-        let tool = if ruleset.family() == Family::V4 { "iptables" } else { "ip6tables" };
-        texts[tool] = text::print(ruleset).into();
-    }
-    texts
 }
 
 fn objects<'a>(case: &'a Value, key: &str) -> &'a [Value] {

@@ -55,3 +55,48 @@ fn objects_that_do_not_fit_are_named() {
     odd[1]["spec"]["ports"] = json!(7);
     assert_eq!(render_rules(&odd, &proxy()).unwrap_err().code(), "proxy-object-not-valid");
 }
+
+#[test]
+fn nftables_mode_lists_tables_of_both_families() {
+    let proxy = json!({"mode": "nftables", "nodeName": "n1", "nodeIPs": ["10.200.0.1"], "primaryNodeIP": "10.200.0.1",
+        "detectLocal": {"mode": "ClusterCIDR", "clusterCIDR": "10.0.0.0/8"}});
+    let rules = NodeRules::new(&objects(), &proxy).unwrap();
+    assert!(rules.rulesets().next().is_none() && rules.nft().is_some());
+    let texts = rules.texts();
+    let text = texts["nft"].as_str().unwrap();
+    let lines = [
+        "table ip kube-proxy {",
+        "table ip6 kube-proxy {",
+        "tcp . 30080 : goto external-ULMVA6XW-ns1/svc1/tcp/p80",
+        "meta l4proto tcp dnat ip to numgen random mod 1 map { 0 : 10.180.0.1 . 80 }",
+    ];
+    for line in lines {
+        assert!(text.contains(line), "missing {line} in\n{text}");
+    }
+}
+
+#[test]
+fn a_second_nftables_sync_leaves_no_stale_chains() {
+    let proxy = json!({"mode": "nftables", "version": "1.34", "nodeName": "n1"});
+    let first = objects();
+    let texts = render_rules_after(&first, &first[..2], &proxy).unwrap();
+    let (before, after) = (texts[0]["nft"].as_str().unwrap(), texts[1]["nft"].as_str().unwrap());
+    assert!(before.contains("chain endpoint-") && !after.contains("chain endpoint-"));
+    assert!(after.contains(r#"comment "ns1/svc1:p80" : goto reject-chain"#));
+}
+
+#[test]
+fn service_cidrs_are_dropped_from_1_33_on() {
+    let mut objects = objects();
+    objects.push(json!({"apiVersion": "networking.k8s.io/v1", "kind": "ServiceCIDR", "metadata": {"name": "kubernetes"},
+        "spec": {"cidrs": ["172.30.0.0/16", "fd00:172:30::/108"]}}));
+    let text = |version: &str| {
+        let proxy = json!({"mode": "nftables", "version": version, "nodeName": "n1"});
+        render_rules(&objects, &proxy).unwrap()["nft"].as_str().unwrap().to_owned()
+    };
+    assert!(
+        text("1.33").contains("ip daddr 172.30.0.0/16 drop")
+            && text("1.33").contains("ip6 daddr fd00:172:30::/108 drop")
+    );
+    assert!(!text("1.32").contains("172.30.0.0/16"));
+}
