@@ -68,6 +68,7 @@ impl<C: Choose, R: Record> Context<'_, C, R> {
             status: connection.status(),
             mark: connection.mark(),
             remaining,
+            counters: [Direction::Original, Direction::Reply].map(|way| connection.counter(way)),
         };
         match attached {
             Attached::Nothing | Attached::Invalid | Attached::Untracked => None,

@@ -5,6 +5,7 @@
 
 mod element;
 pub(crate) mod error;
+mod eval;
 mod expr;
 mod noun;
 mod rule;
@@ -14,12 +15,13 @@ mod transaction;
 
 pub use element::{Data, Element, Span, Spans};
 pub use error::{Error, Noun};
+pub use eval::{Around, Event, Listen, Outcome, Recorder, State, What};
 pub use expr::{CtField, Expr, Load, MapRef, Transport};
 pub use noun::{Base, Chain, ChainType, MapsTo, Object, ObjectKind, Set, SetFlags, Table, TableFamily, Type};
 pub use rule::{
     Comparison, Limit, Nat, NatKind, Quota, Reject, Right, Rule, SetRef, Settable, Statement, UpdateOp,
     Verdict,
 };
-pub use ruleset::Ruleset;
+pub use ruleset::{BaseChain, Ruleset};
 pub use text::{parse, print, print_rule};
 pub use transaction::{Op, Step, Transaction};

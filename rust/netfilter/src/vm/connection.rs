@@ -3,7 +3,7 @@
 use kdp_packet::Tuple;
 
 use super::Frame;
-use crate::conntrack::{Direction, Status};
+use crate::conntrack::{Counter, Direction, Status};
 use crate::{ConntrackTest, PortRange, Test};
 
 /// What rules see of the connection that a packet belongs to.
@@ -21,6 +21,8 @@ pub struct Seen {
     pub mark: u32,
     /// Whole seconds that are left; 0 before it is confirmed.
     pub remaining: u32,
+    /// Packets and bytes of each direction; zero unless they are counted.
+    pub counters: [Counter; 2],
 }
 
 /// Source: net/netfilter/xt_conntrack.c `conntrack_mt`, v6.12. Without a connection the state alone is asked.

@@ -54,17 +54,6 @@ impl Elements {
         Elements { stored: BTreeMap::new(), found }
     }
 
-    /// Elements of a rule's own set.
-    pub(crate) fn of(elements: &[Element]) -> Elements {
-        let parts = elements.first().map_or(1, |element| element.key.len());
-        let interval = elements.iter().any(|element| element.key.iter().any(|span| !span.is_one()));
-        let mut made = Elements::new(interval, parts);
-        for (number, element) in (0..).zip(elements) {
-            made.put(number, Stored { element: element.clone(), deadline: None });
-        }
-        made
-    }
-
     pub(crate) fn len(&self) -> usize {
         self.stored.len()
     }
@@ -76,10 +65,6 @@ impl Elements {
             Found::Spans(spans) => spans.values().map(|(_, number)| &self.stored[number]).collect(),
             Found::Exact(_) | Found::Boxes => self.stored.values().collect(),
         }
-    }
-
-    pub(crate) fn iter(&self) -> impl Iterator<Item = &Stored> {
-        self.stored.values()
     }
 
     /// The element that a packet's key falls into.

@@ -16,7 +16,7 @@ use hashbrown::HashMap;
 use kdp_packet::Family;
 use kdp_sim::Time;
 
-pub(crate) use self::elements::Elements;
+pub(crate) use self::elements::{Elements, Key};
 pub(super) use self::reach::Reached;
 use super::{Chain, ChainType, Object, Rule, Set, Table, Transaction};
 use crate::{Error, Hook, Name};
@@ -35,7 +35,7 @@ pub struct Ruleset {
 
 /// A base chain, and where it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct BaseChain {
+pub struct BaseChain {
     pub(crate) table: u64,
     pub(crate) chain: u64,
     pub(crate) base: super::Base,
@@ -101,16 +101,11 @@ impl Ruleset {
         self.tables.is_empty()
     }
 
-    /// Base chains that a hook calls for packets of a family, in order.
-    pub(crate) fn bases(&self, hook: Hook, family: Family, nat: bool) -> impl Iterator<Item = &BaseChain> {
+    /// Base chains that a hook calls for packets of a family, in order: those that translate (`nat`), or the others.
+    pub fn bases(&self, hook: Hook, family: Family, nat: bool) -> impl Iterator<Item = &BaseChain> {
         self.bases.iter().filter(move |base| {
             base.base.hook == hook && (base.base.kind == ChainType::Nat) == nat && base.family.sees(family)
         })
-    }
-
-    /// Priorities of the base chains that a hook calls for packets of a family, in order: those that translate, or the others.
-    pub fn priorities(&self, hook: Hook, family: Family, nat: bool) -> impl Iterator<Item = i32> {
-        self.bases(hook, family, nat).map(|base| base.base.priority)
     }
 
     /// Key types of a set or map, and what a map gives.
@@ -128,9 +123,15 @@ impl Ruleset {
         self.tables.get(&id).expect("a table's number is used while it is there")
     }
 
-    /// Whether a set, rule or object of this number is there: state of others can be forgotten.
-    pub fn handle_bound(&self) -> u64 {
-        self.handles
+    pub(crate) fn has_set(&self, number: u64) -> bool {
+        self.tables.values().any(|content| content.sets.contains_key(&number))
+    }
+}
+
+impl BaseChain {
+    /// Its type, hook, priority and policy.
+    pub const fn base(&self) -> super::Base {
+        self.base
     }
 }
 

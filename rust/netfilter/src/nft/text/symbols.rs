@@ -21,7 +21,17 @@ const CT_STATUS: &[Symbol] = &[
 const CT_DIR: &[Symbol] = &[("original", 0), ("reply", 1)];
 const TCP_FLAG: &[Symbol] =
     &[("fin", 1), ("syn", 2), ("rst", 4), ("psh", 8), ("ack", 16), ("urg", 32), ("ecn", 64), ("cwr", 128)];
-const FIB_ADDRTYPE: &[Symbol] = &[("unicast", 1), ("local", 2), ("broadcast", 3), ("multicast", 5)];
+const FIB_ADDRTYPE: &[Symbol] = &[
+    ("unspec", 0),
+    ("unicast", 1),
+    ("local", 2),
+    ("broadcast", 3),
+    ("anycast", 4),
+    ("multicast", 5),
+    ("blackhole", 6),
+    ("unreachable", 7),
+    ("prohibit", 8),
+];
 const NF_PROTO: &[Symbol] = &[("ipv4", 2), ("ipv6", 10)];
 const INET_PROTO: &[Symbol] = &[
     ("icmp", 1),
