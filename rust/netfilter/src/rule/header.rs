@@ -89,6 +89,7 @@ pub struct Limit {
 
 /// `-m rpfilter`: whether a packet came in by the device that leads back to its source.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[expect(clippy::struct_excessive_bools, reason = "four flags that iptables has, each on its own")]
 pub struct ReversePath {
     /// `--loose`: any device will do.
     pub loose: bool,

@@ -287,7 +287,7 @@ impl<'a> Work<'a> {
         for test in &rule.matches {
             match test {
                 Match::Statistic(Statistic::Nth { .. }) | Match::Limit(_) => {
-                    cells.push(self.set.slots.take())
+                    cells.push(self.set.slots.take());
                 }
                 Match::Recent(recent) => cells.push(self.set.lists.hold(&recent.name)),
                 _ => {}

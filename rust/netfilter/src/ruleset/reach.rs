@@ -161,12 +161,11 @@ impl Target {
             Target::Masquerade(_) => Some(("MASQUERADE", Table::Nat)),
             Target::Redirect(_) => Some(("REDIRECT", Table::Nat)),
             Target::Netmap(_) => Some(("NETMAP", Table::Nat)),
-            Target::Edit(HeaderEdit::TcpMss(_)) => None,
-            Target::Edit(edit) => Some((edit.target_name(Family::V4), Table::Mangle)),
             Target::Checksum => Some(("CHECKSUM", Table::Mangle)),
             Target::Trace => Some(("TRACE", Table::Raw)),
             Target::Notrack | Target::CtNotrack | Target::CtZone { .. } => Some(("CT", Table::Raw)),
             Target::Continue
+            | Target::Edit(HeaderEdit::TcpMss(_))
             | Target::Accept
             | Target::Drop
             | Target::Return
@@ -176,6 +175,7 @@ impl Target {
             | Target::Log(_)
             | Target::Queue { .. }
             | Target::Mark { .. } => None,
+            Target::Edit(edit) => Some((edit.target_name(Family::V4), Table::Mangle)),
         }
     }
 

@@ -119,11 +119,14 @@ pub(super) fn put_conntrack(out: &mut String, dashes: &str, test: &ConntrackTest
         put(proto.invert, "ctproto", proto.value.0.to_string());
     }
     for (name, test) in ADDRS.iter().zip(test.addrs) {
-        test.iter().for_each(|test| put(test.invert, &name[2..], print_network(test.value)));
+        if let Some(test) = test {
+            put(test.invert, &name[2..], print_network(test.value));
+        }
     }
     for (name, test) in PORTS.iter().zip(test.ports) {
-        test.iter()
-            .for_each(|test| put(test.invert, &name[2..], super::nat_range::print_ports(test.value, ':')));
+        if let Some(test) = test {
+            put(test.invert, &name[2..], super::nat_range::print_ports(test.value, ':'));
+        }
     }
     if let Some(status) = test.status {
         put(status.invert, "ctstatus", print_status(status.value));

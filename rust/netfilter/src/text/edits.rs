@@ -47,7 +47,7 @@ pub(super) fn take(
             None => return Ok(false),
         },
         Target::Netmap(to) if name == "--to" => {
-            *to = network(name, arguments.value(name)?, arguments.family)?
+            *to = network(name, arguments.value(name)?, arguments.family)?;
         }
         Target::Log(log) => return take_log(log, name, arguments),
         Target::Checksum if name == "--checksum-fill" => {}
@@ -224,7 +224,7 @@ pub(super) fn print_log(log: &Log) -> String {
     let level =
         if log.level == DEFAULT_LEVEL { String::new() } else { format!(" --log-level {}", log.level) };
     let flags = FLAGS.iter().enumerate().filter(|(bit, _)| log.flags >> bit & 1 == 1);
-    let flags: String = flags.map(|(_, flag)| format!(" --log-{flag}")).collect();
+    let flags = flags.fold(String::new(), |out, (_, flag)| out + " --log-" + flag);
     format!(" -j LOG{}{level}{flags}", prefix("--log-prefix"))
 }
 

@@ -161,7 +161,6 @@ fn act(rule: &Installed, hook: Hook, frame: &mut Frame<'_>, locality: &impl Loca
     match &rule.rule().target {
         Target::Continue => (Then::Next, Outcome::Continue),
         Target::Accept => done(Verdict::Accept),
-        Target::Drop => done(Verdict::Drop),
         Target::Return => (Then::Return, Outcome::Return),
         Target::Jump(_) => (Then::Jump(jump()), Outcome::Jump),
         Target::Goto(_) => (Then::Goto(jump()), Outcome::Goto),
@@ -183,7 +182,7 @@ fn act(rule: &Installed, hook: Hook, frame: &mut Frame<'_>, locality: &impl Loca
             go_on
         }
         Target::Edit(edit) if edit::edit(*edit, frame.headers, &mut frame.edits, locality) => go_on,
-        Target::Edit(_) => done(Verdict::Drop),
+        Target::Drop | Target::Edit(_) => done(Verdict::Drop),
         Target::Log(_) | Target::Checksum | Target::Trace => go_on,
         Target::Queue { bypass, .. } => done(Verdict::Queue { bypass: *bypass }),
         // The first of several that tell conntrack what to do counts.
