@@ -68,7 +68,9 @@ impl Host {
     ) -> Result<String, Error> {
         Ok(match fate {
             Fate::Sent { device, packet, .. } => {
-                outs.push((self.devices.get(*device).name.to_string(), packet.bytes()?));
+                let device = self.devices.get(*device);
+                let left = packet.leaving(device.mtu)?;
+                outs.extend(left.into_iter().map(|bytes| (device.name.to_string(), bytes)));
                 "forward".to_owned()
             }
             Fate::Delivered(packet) => {

@@ -63,6 +63,8 @@ pub enum DropReason {
     Blackhole,
     /// The device is down.
     DeviceDown,
+    /// A fragment that waits for others of its packet, or contradicts them.
+    Fragment,
     /// A connection that was masqueraded leaves by another device now.
     OtherDevice,
 }
@@ -83,6 +85,7 @@ impl DropReason {
             DropReason::NotForwarding => "forwarding is off (ip_forward)",
             DropReason::Blackhole => "a blackhole route takes it",
             DropReason::DeviceDown => "the device is down",
+            DropReason::Fragment => "it is a fragment, and its packet is not whole yet",
             DropReason::OtherDevice => "its masqueraded connection belongs to another device",
         }
     }
@@ -97,6 +100,8 @@ pub enum AnswerReason {
     NoRoute(u8, u8),
     /// Its time to live ran out.
     TimeExceeded,
+    /// It is longer than the next device carries, and may not be cut: the MTU.
+    TooBig(u32),
 }
 
 /// What a local sender is told.

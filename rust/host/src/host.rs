@@ -10,6 +10,7 @@ use kdp_packet::Family;
 use kdp_sim::{Chance, Draw, Time};
 
 use crate::device::{DeviceId, Devices, LOOPBACK};
+use crate::fragments::Fragments;
 use crate::route::{RouteKind, Routes};
 use crate::trace::{Record, Silent};
 use crate::walk::Context;
@@ -39,6 +40,7 @@ pub struct Host {
     pub conntrack: Conntrack,
     /// What its rules remember.
     pub effects: Effects,
+    pub(crate) fragments: Fragments,
     rulesets: [Arc<Ruleset>; 2],
     engines: [Engine; 2],
     chance: Chance,
@@ -55,6 +57,7 @@ impl Host {
             sysctls: Sysctls::default(),
             conntrack: Conntrack::new(settings, chance),
             effects: Effects::new(),
+            fragments: Fragments::default(),
             rulesets: [Family::V4, Family::V6].map(|family| Arc::new(Ruleset::new(family))),
             engines: [Engine::indexed(), Engine::indexed()],
             chance,
@@ -90,6 +93,12 @@ impl Host {
         self.chance.packet(packet.headers.tuple(0).digest(), now)
     }
 
+    /// The draws of NAT's ports for the packet. They have nothing in common with the draws of its rules: a port that went
+    /// with the endpoint that was drawn would crowd the flows of one endpoint into a part of the ports.
+    fn draw_ports(&self, packet: &Packet, now: Time) -> Draw {
+        self.chance.at("ports").packet(packet.headers.tuple(0).digest(), now)
+    }
+
     /// A packet comes in by `device`.
     pub fn receive(&mut self, device: DeviceId, packet: Packet, now: Time) -> Result<Walk, Error> {
         self.receive_recorded(device, packet, now, &mut Silent)
@@ -116,7 +125,7 @@ impl Host {
         choose: &mut C,
         record: &mut R,
     ) -> Result<Walk, Error> {
-        let ports = self.draw(&packet, now);
+        let ports = self.draw_ports(&packet, now);
         Context::new(self, now, ports, choose, record).receive(device, packet)
     }
 
@@ -134,7 +143,7 @@ impl Host {
         choose: &mut C,
         record: &mut R,
     ) -> Result<Walk, Error> {
-        let ports = self.draw(&packet, now);
+        let ports = self.draw_ports(&packet, now);
         Context::new(self, now, ports, choose, record).send_local(packet)
     }
 
@@ -159,6 +168,7 @@ impl Host {
             sysctls: *sysctls,
             conntrack,
             effects: effects.clone(),
+            fragments: Fragments::default(),
             rulesets: rulesets.clone(),
             engines: engines.clone(),
             chance: *chance,

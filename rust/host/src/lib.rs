@@ -8,6 +8,7 @@ mod device;
 mod error;
 mod exchange;
 mod fate;
+mod fragments;
 mod host;
 mod packet;
 mod route;

@@ -3,6 +3,7 @@
 use kdp_packet::{Headers, wire};
 
 use crate::Error;
+use crate::fragments::{self, Pieces};
 
 /// A packet. Rules and NAT change the headers; the bytes, if there are any, follow at the end of the way.
 #[derive(Clone, Debug, PartialEq)]
@@ -10,17 +11,19 @@ pub struct Packet {
     /// Its headers, as they are now.
     pub headers: Headers,
     bytes: Option<Vec<u8>>,
+    /// How it came in pieces.
+    pub(crate) pieces: Option<Pieces>,
 }
 
 impl Packet {
     /// A packet of which only the headers matter.
     pub fn of(headers: Headers) -> Packet {
-        Packet { headers, bytes: None }
+        Packet { headers, bytes: None, pieces: None }
     }
 
     /// A packet as it came in. `None` for one that a host throws away before any hook.
     pub fn parse(bytes: Vec<u8>) -> Option<Packet> {
-        Some(Packet { headers: wire::parse(&bytes).ok()?, bytes: Some(bytes) })
+        Some(Packet { headers: wire::parse(&bytes).ok()?, bytes: Some(bytes), pieces: None })
     }
 
     /// Its bytes, brought up to date with the headers. A packet without bytes is built, without payload.
@@ -34,6 +37,25 @@ impl Packet {
         }
         wire::patch(&mut bytes, &self.headers)?;
         Ok(bytes)
+    }
+
+    /// Its bytes as they leave by a device that carries packets of `mtu` bytes: in fragments if it came in fragments, or if
+    /// it is longer and may be cut.
+    pub(crate) fn leaving(&self, mtu: u32) -> Result<Vec<Vec<u8>>, Error> {
+        let bytes = self.bytes()?;
+        let mtu = usize::try_from(mtu).unwrap_or(usize::MAX);
+        Ok(match &self.pieces {
+            Some(pieces) if pieces.largest <= mtu => pieces.cut(&bytes),
+            _ if bytes.len() > mtu && bytes[0] >> 4 == 4 => {
+                fragments::cut_at(&bytes, usize::from(bytes[0] & 15) * 4, mtu, 0)
+            }
+            _ => vec![bytes],
+        })
+    }
+
+    /// The fragment that it is, if it is one and its bytes are there.
+    pub(crate) fn fragment(&self) -> Option<wire::Piece> {
+        wire::fragment(self.bytes.as_deref()?).ok().flatten()
     }
 
     /// Whether its IPv4 header has an option that a router reads or writes (routes, stamps, CIPSO labels), or a list of

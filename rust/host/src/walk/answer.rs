@@ -78,6 +78,10 @@ impl<C: Choose, R: Record> Context<'_, C, R> {
             AnswerReason::TimeExceeded => {
                 wire::icmp_error(from, offending.src, (if v4 { 11 } else { 3 }, 0), &quoted)
             }
+            AnswerReason::TooBig(mtu) => {
+                let kind = if v4 { (3, 4) } else { (2, 0) };
+                wire::icmp_error_saying(from, offending.src, kind, mtu, &quoted)
+            }
             AnswerReason::Reject(RejectWith::TcpReset) => unreachable!("answered above"),
         };
         Ok(Some(Packet::parse(bytes).expect("an error that was just built parses")))

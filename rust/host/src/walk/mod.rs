@@ -18,6 +18,7 @@ use kdp_sim::{Draw, Time};
 use crate::Error;
 use crate::device::{DeviceId, LOOPBACK};
 use crate::fate::{DropReason, Fate, Walk};
+use crate::fragments::Gathered;
 use crate::host::Host;
 use crate::packet::Packet;
 use crate::trace::{Note, Record};
@@ -130,13 +131,10 @@ impl<'a, C: Choose, R: Record> Context<'a, C, R> {
 
     /// From a device: PREROUTING, the routing decision, and on.
     fn from_device(&mut self, mut passage: Passage) -> Result<Fate, Stop> {
-        let headers = &passage.packet.headers;
-        if headers.fragment.mf || headers.fragment.offset != 0 {
-            return Err(Error::NotModelled { what: "reassembly of fragments" }.into());
-        }
         if routing::is_foreign_loopback(&passage) {
             return Err(DropReason::MartianDestination.into());
         }
+        self.gather(&mut passage)?;
         self.enter(Hook::Prerouting);
         self.rules(Table::Raw, Hook::Prerouting, &mut passage)?;
         self.track(&mut passage, true)?;
@@ -146,6 +144,28 @@ impl<'a, C: Choose, R: Record> Context<'a, C, R> {
             Decision::Local => self.deliver(passage),
             Decision::Out => self.forward(passage),
         }
+    }
+
+    /// Fragments wait here until their packet is whole: before every rule, as connection tracking wants it.
+    /// Source: nf_defrag_ipv4.c, nf_defrag_ipv6_hooks.c, v6.12, priority -400.
+    fn gather(&mut self, passage: &mut Passage) -> Result<(), Stop> {
+        let fragment = &passage.packet.headers.fragment;
+        if passage.packet.headers.src.is_ipv4() && !fragment.mf && fragment.offset == 0 {
+            return Ok(());
+        }
+        let Some(piece) = passage.packet.fragment() else {
+            return if fragment.mf || fragment.offset != 0 {
+                Err(Error::NotModelled { what: "a fragment without its bytes" }.into())
+            } else {
+                Ok(())
+            };
+        };
+        let Gathered::Whole(bytes, pieces) = self.host.fragments.add(piece, self.now) else {
+            return Err(DropReason::Fragment.into());
+        };
+        let whole = Packet::parse(bytes).ok_or(DropReason::Fragment)?;
+        passage.packet = Packet { pieces: Some(pieces), ..whole };
+        Ok(())
     }
 
     /// INPUT.

@@ -9,6 +9,7 @@ use super::{Context, Passage, Stop};
 use crate::Error;
 use crate::device::{DeviceId, LOOPBACK};
 use crate::fate::{AnswerReason, DropReason, Fate, SendError};
+use crate::packet::Packet;
 use crate::route::RouteKind;
 use crate::trace::{Note, Record};
 
@@ -144,8 +145,9 @@ impl<C: Choose, R: Record> Context<'_, C, R> {
             return Err(self.answer(passage, AnswerReason::TimeExceeded)?);
         }
         let (device, _) = passage.output.expect("a packet that is forwarded was routed");
-        if u32::from(passage.packet.headers.length) > self.host.devices.get(device).mtu {
-            return Err(Error::NotModelled { what: "a packet longer than the device's MTU" }.into());
+        let mtu = self.host.devices.get(device).mtu;
+        if is_too_big(&passage.packet, mtu) {
+            return Err(self.answer(passage, AnswerReason::TooBig(mtu))?);
         }
         passage.packet.headers.ttl -= 1;
         Ok(())
@@ -161,4 +163,15 @@ pub(super) fn is_foreign_loopback(passage: &Passage) -> bool {
     let headers = &passage.packet.headers;
     let is_foreign = passage.input != Some(LOOPBACK) && headers.src.is_ipv6();
     is_foreign && (headers.src.is_loopback() || headers.dst.is_loopback())
+}
+
+/// Whether a packet is longer than `mtu` and may not be cut. One that came in fragments is not too big if they are not.
+/// Source: `ip_exceeds_mtu` (net/ipv4/ip_forward.c), `ip6_pkt_too_big` (net/ipv6/ip6_output.c), v6.12.
+fn is_too_big(packet: &Packet, mtu: u32) -> bool {
+    let headers = &packet.headers;
+    let may_cut = headers.src.is_ipv4() && !headers.fragment.df;
+    if u32::from(headers.length) <= mtu || may_cut {
+        return false;
+    }
+    packet.pieces.as_ref().is_none_or(|pieces| pieces.largest > usize::try_from(mtu).unwrap_or(usize::MAX))
 }
