@@ -5,22 +5,16 @@ use std::net::IpAddr;
 use kdp_netfilter::Name;
 use kdp_netfilter::nft::{Element, Rule, Span};
 
+use super::names::EndpointNames;
 use super::section::Writer;
 use super::sets::Shared;
 use crate::view::Endpoint;
 
 impl Writer<'_> {
-    /// Whether its endpoints have chains. From 1.36 on only affinity needs them.
-    fn has_endpoint_chains(&self) -> bool {
-        !self.settings.profile.nft.one_rule || self.port.affinity_seconds.is_some()
-    }
-
     pub(super) fn endpoint_chains(&mut self) {
-        if !self.has_endpoint_chains() {
-            return;
-        }
-        for endpoint in &self.selected.reachable {
-            let names = self.names.endpoint(endpoint);
+        let Some(endpoints) = &self.endpoints else { return };
+        let mut chains = Vec::with_capacity(endpoints.len());
+        for (endpoint, names) in self.selected.reachable.iter().zip(endpoints) {
             let ip = endpoint.backend.ip;
             let mut rules = Vec::with_capacity(3);
             if !self.settings.profile.nft.one_rule {
@@ -28,12 +22,13 @@ impl Writer<'_> {
                 rules.push(self.mark(self.any().saddr(ip), None));
             }
             if let Some(seconds) = self.port.affinity_seconds {
-                rules.push(self.any().update(&names.affinity()));
-                self.section.affinity.push((names.affinity(), seconds));
+                rules.push(self.any().update(&names.affinity));
+                self.section.affinity.push((names.affinity.clone(), seconds));
             }
             rules.push(self.any().protocol(self.port.protocol).dnat(ip, endpoint.port));
-            self.chain(names.chain(), rules);
+            chains.push((names.chain.clone(), rules));
         }
+        self.section.chains.extend(chains);
     }
 
     pub(super) fn balancing_chains(&mut self) {
@@ -51,7 +46,7 @@ impl Writer<'_> {
         if internal {
             rules.extend(self.masquerade_cluster_ip());
         }
-        if self.has_endpoint_chains() {
+        if self.endpoints.is_some() {
             self.to_chains(&mut rules, endpoints);
         } else {
             let to: Vec<(IpAddr, u16)> =
@@ -61,14 +56,21 @@ impl Writer<'_> {
         self.chain(chain, rules);
     }
 
+    /// The endpoint that a client had before, where there is affinity; else any one.
     fn to_chains(&self, rules: &mut Vec<Rule>, endpoints: &[&Endpoint]) {
-        let names: Vec<_> = endpoints.iter().map(|endpoint| self.names.endpoint(endpoint)).collect();
+        let names: Vec<&EndpointNames> = endpoints.iter().map(|endpoint| self.names_of(endpoint)).collect();
         if self.port.affinity_seconds.is_some() {
-            let back = names.iter().map(|names| self.any().saddr_in(&names.affinity()).goto(&names.chain()));
+            let back = names.iter().map(|names| self.any().saddr_in(&names.affinity).goto(&names.chain));
             rules.extend(back);
         }
-        let chains: Vec<Name> = names.iter().map(super::names::EndpointNames::chain).collect();
+        let chains: Vec<Name> = names.iter().map(|names| names.chain.clone()).collect();
         rules.push(self.any().spread(&chains));
+    }
+
+    fn names_of(&self, endpoint: &Endpoint) -> &EndpointNames {
+        let found = self.selected.reachable.binary_search_by(|own| own.text.cmp(&endpoint.text));
+        let place = found.expect("every chosen endpoint is reachable");
+        &self.endpoints.as_ref().expect("asked for where there are chains")[place]
     }
 
     /// Up to 1.35 each Service has the rule of its own; then one of chain `services` is for all.

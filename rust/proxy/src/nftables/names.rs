@@ -29,29 +29,22 @@ impl PortNames {
         Name::text([prefix, &*self.base].concat())
     }
 
-    /// What `endpoint-…` and `affinity-…` share. A colon may not stand in a name, so IPv6 addresses have dots.
+    /// `endpoint-…` and `affinity-…`. A colon may not stand in a name, so IPv6 addresses have dots.
     /// Source: kube-proxy, nftables `servicePortEndpointChainNameBase`.
     pub(super) fn endpoint(&self, endpoint: &Endpoint) -> EndpointNames {
         let ip = endpoint.backend.text.replace(':', ".");
-        EndpointNames { base: hash_and_truncate(&format!("{}__{ip}/{}", self.text, endpoint.port)) }
+        let base = hash_and_truncate(&format!("{}__{ip}/{}", self.text, endpoint.port));
+        EndpointNames {
+            chain: Name::text(["endpoint-", &*base].concat()),
+            affinity: ["affinity-", &*base].concat().into(),
+        }
     }
 }
 
-/// The name that an endpoint's chain and set have behind their prefixes.
+/// The names of an endpoint's chain and of its set of clients.
 pub(super) struct EndpointNames {
-    base: String,
-}
-
-impl EndpointNames {
-    /// `endpoint-…`.
-    pub(super) fn chain(&self) -> Name {
-        Name::text(["endpoint-", &*self.base].concat())
-    }
-
-    /// `affinity-…`.
-    pub(super) fn affinity(&self) -> Arc<str> {
-        ["affinity-", &*self.base].concat().into()
-    }
+    pub(super) chain: Name,
+    pub(super) affinity: Arc<str>,
 }
 
 /// Eight characters of the text's digest, a hyphen and the text, cut where it is too long.

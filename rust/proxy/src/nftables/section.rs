@@ -5,7 +5,7 @@ use std::sync::Arc;
 use kdp_netfilter::Name;
 use kdp_netfilter::nft::{Element, Rule};
 
-use super::names::PortNames;
+use super::names::{EndpointNames, PortNames};
 use super::rule::{Draft, any};
 use super::sets::Shared;
 use crate::config::Settings;
@@ -33,12 +33,16 @@ pub(super) fn section(
     port: &ServicePort,
     selected: &Selected<'_>,
 ) -> Result<Section> {
+    let names = PortNames::new(key);
+    let chained = !settings.profile.nft.one_rule || port.affinity_seconds.is_some();
+    let endpoints = selected.reachable.iter().filter(|_| chained).map(|endpoint| names.endpoint(endpoint));
     let mut writer = Writer {
         settings,
         port,
         selected,
         spn: key.to_string().into(),
-        names: PortNames::new(key),
+        endpoints: chained.then(|| endpoints.collect()),
+        names,
         section: Section::default(),
     };
     writer.cluster_ip();
@@ -77,6 +81,8 @@ pub(super) struct Writer<'a> {
     /// The service port as comments spell it.
     pub(super) spn: Arc<str>,
     pub(super) names: PortNames,
+    /// Names of all its endpoints, in order, where they have chains: from 1.36 on only affinity needs them.
+    pub(super) endpoints: Option<Vec<EndpointNames>>,
     pub(super) section: Section,
 }
 

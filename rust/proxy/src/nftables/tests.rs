@@ -1,6 +1,7 @@
 //! Syncs as stories, and partial syncs against a rebuild.
 
 mod kernel;
+mod texts;
 
 use kdp_netfilter::nft::{Op, Step, Transaction};
 use kdp_packet::Family;
