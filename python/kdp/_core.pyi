@@ -33,8 +33,11 @@ class Host:
     """
 
     def __new__(cls, topology: str, seed: int) -> Host: ...
-    def load_rules(self, tool: str, text: str, noflush: bool) -> None:
-        """`tool`: `iptables` or `ip6tables`; `text`: what its -restore takes. All or nothing."""
+    def load_rules(self, tool: str, text: str, noflush: bool, now: int = 0) -> None:
+        """`tool`: `iptables` or `ip6tables`; `text`: what its -restore takes. All or nothing.
+
+        `nft`: what `nft -f` takes, which never flushes by itself; timeouts of its elements begin at `now`.
+        """
 
     def rules(self, tool: str) -> str:
         """The rules as `iptables-save` or `ip6tables-save` lists them."""

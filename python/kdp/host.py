@@ -71,11 +71,17 @@ class Host:
         self._now += ns
 
     def load_rules(self, text: str, *, tool: str = "iptables", flush: bool = True) -> None:
-        """Load what ``iptables-restore`` (or ``ip6tables``) takes; ``flush`` False is its ``--noflush``."""
-        self._core.load_rules(tool, text, not flush)
+        """Load what ``iptables-restore`` (or ``ip6tables``) takes; ``flush`` False is its ``--noflush``.
+
+        With ``tool="nft"`` what ``nft -f`` takes: it adds to what is there unless it says ``flush`` itself.
+        """
+        if tool == "nft":
+            self._core.load_rules(tool, text, noflush=True, now=self._now)
+        else:
+            self._core.load_rules(tool, text, not flush)
 
     def rules(self, *, tool: str = "iptables") -> str:
-        """The rules as ``iptables-save`` lists them."""
+        """The rules as ``iptables-save`` lists them, with ``tool="nft"`` as ``nft list ruleset`` does."""
         return self._core.rules(tool)
 
     def receive(self, device: str, packet: bytes) -> PacketResult:

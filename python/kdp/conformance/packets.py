@@ -14,7 +14,7 @@ __all__ = ["run_packets"]
 
 _SECOND = 1_000_000_000
 _BETWEEN_STEPS = 100_000  # ns: packets come one after the other, on a fast machine
-_TOOLS = ("iptables", "ip6tables")
+_TOOLS = ("iptables", "ip6tables", "nft")
 
 Case = Mapping[str, Any]
 Step = Mapping[str, Any]

@@ -2,7 +2,7 @@
 
 use kdp_host::{AnswerReason, Fate, Note, Step};
 use kdp_netfilter::vm::{Event, Outcome, Verdict, What};
-use kdp_netfilter::{CtState, NatRange, Policy, RejectWith, text};
+use kdp_netfilter::{CtState, NatRange, Policy, RejectWith, nft, text};
 use kdp_packet::{Family, Headers, Proto, Tuple};
 use serde_json::{Value, json};
 
@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 pub(crate) fn event(node: &str, family: Family, step: &Step) -> Option<Value> {
     let mut value = match step {
         Step::Rules(event) => rule_event(family, event)?,
+        Step::Nft(event) => nft_event(event)?,
         Step::Note(note) => note_event(note),
     };
     value["node"] = node.into();
@@ -32,6 +33,30 @@ fn rule_event(family: Family, event: &Event) -> Option<Value> {
                 "outcome": outcome_text(outcome, &rule.target),
             }))
         }
+    }
+}
+
+fn nft_event(event: &nft::Event) -> Option<Value> {
+    let (table, chain) = (event.table.to_string(), event.chain.as_str());
+    match &event.what {
+        nft::What::Enter | nft::What::End => None,
+        nft::What::Policy(policy) => {
+            let policy = if *policy == Policy::Accept { "accept" } else { "drop" };
+            Some(json!({"kind": "policy", "table": table, "chain": chain, "policy": policy}))
+        }
+        nft::What::Rule { number, text, outcome } => Some(json!({
+            "kind": "rule", "table": table, "chain": chain, "number": number,
+            "rule": text, "outcome": nft_outcome_text(outcome),
+        })),
+    }
+}
+
+fn nft_outcome_text(outcome: &nft::Outcome) -> String {
+    match outcome {
+        nft::Outcome::Continue => "continue".to_owned(),
+        nft::Outcome::Mark(to) => format!("mark {to:#x}"),
+        nft::Outcome::Lead(verdict) => verdict.to_string(),
+        nft::Outcome::Verdict(verdict) => verdict_text(*verdict),
     }
 }
 
@@ -175,6 +200,9 @@ fn answered(why: AnswerReason, answer: Option<&Fate>) -> (&'static str, String) 
     match why {
         AnswerReason::Reject(_) => ("rejected", format!("a rule rejects it: {told}")),
         AnswerReason::NoRoute(..) => ("no-route", format!("there is no route: {told}")),
+        AnswerReason::TooBig(mtu) => {
+            ("dropped", format!("it is longer than the next device carries ({mtu} bytes): {told}"))
+        }
         AnswerReason::TimeExceeded => ("dropped", format!("its time to live ran out: {told}")),
     }
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use kdp_netfilter::conntrack::{Conntrack, Settings};
 use kdp_netfilter::vm::{Choose, Effects, Engine, Locality, Run};
-use kdp_netfilter::{AddrType, Applied, Ruleset, Transaction};
+use kdp_netfilter::{AddrType, Applied, Ruleset, Transaction, nft};
 use kdp_packet::Family;
 use kdp_sim::{Chance, Draw, Time};
 
@@ -43,6 +43,8 @@ pub struct Host {
     pub(crate) fragments: Fragments,
     rulesets: [Arc<Ruleset>; 2],
     engines: [Engine; 2],
+    nft: Arc<nft::Ruleset>,
+    nft_state: nft::State,
     chance: Chance,
 }
 
@@ -60,6 +62,8 @@ impl Host {
             fragments: Fragments::default(),
             rulesets: [Family::V4, Family::V6].map(|family| Arc::new(Ruleset::new(family))),
             engines: [Engine::indexed(), Engine::indexed()],
+            nft: Arc::default(),
+            nft_state: nft::State::new(),
             chance,
         }
     }
@@ -86,6 +90,34 @@ impl Host {
     /// Changes the rules; all of the transaction or nothing.
     pub fn apply(&mut self, transaction: &Transaction) -> Result<Applied, kdp_netfilter::Error> {
         Arc::make_mut(&mut self.rulesets[transaction.family as usize]).apply(transaction)
+    }
+
+    /// The rules of nftables.
+    pub fn nft(&self) -> &nft::Ruleset {
+        &self.nft
+    }
+
+    /// Changes the rules of nftables; all of the transaction or nothing. Timeouts of its elements begin at `now`.
+    pub fn apply_nft(
+        &mut self,
+        transaction: &nft::Transaction,
+        now: Time,
+    ) -> Result<(), kdp_netfilter::Error> {
+        Arc::make_mut(&mut self.nft).apply(transaction, now)?;
+        self.nft_state.retain(&self.nft);
+        Ok(())
+    }
+
+    /// Does what an `nft -f` script says, which is called `source` in errors; all of it or nothing.
+    pub fn load_nft(&mut self, text: &str, source: &str, now: Time) -> Result<(), kdp_netfilter::Error> {
+        let known = |table: &nft::Table, set: &str| self.nft.shape(table, set);
+        let transaction = nft::parse(text, source, &known)?;
+        self.apply_nft(&transaction, now)
+    }
+
+    /// The rules of nftables, what they remember and whose addresses are whose.
+    pub(crate) fn nft_and_state(&mut self) -> (&nft::Ruleset, &mut nft::State, Local<'_>) {
+        (&self.nft, &mut self.nft_state, Local(&self.devices, &self.routes))
     }
 
     /// The draws of a packet at a moment.
@@ -160,7 +192,7 @@ impl Host {
     #[must_use]
     pub fn without_connections(&self) -> Host {
         let conntrack = Conntrack::new(self.conntrack.settings().clone(), self.chance);
-        let Host { name, devices, routes, sysctls, effects, rulesets, engines, chance, .. } = self;
+        let Host { name, devices, routes, sysctls, effects, rulesets, engines, nft, nft_state, chance, .. } = self;
         Host {
             name: name.clone(),
             devices: devices.clone(),
@@ -171,6 +203,8 @@ impl Host {
             fragments: Fragments::default(),
             rulesets: rulesets.clone(),
             engines: engines.clone(),
+            nft: nft.clone(),
+            nft_state: nft_state.clone(),
             chance: *chance,
         }
     }

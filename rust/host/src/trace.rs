@@ -7,13 +7,13 @@ use std::sync::Arc;
 
 use kdp_netfilter::conntrack::Direction;
 use kdp_netfilter::vm::{Event, Recorder, Step as RuleStep, Trace};
-use kdp_netfilter::{CtState, Hook, Ruleset};
+use kdp_netfilter::{CtState, Hook, Ruleset, nft};
 use kdp_packet::Tuple;
 
 pub use kdp_netfilter::vm::Silent;
 
 /// Keeps what happens to a packet, or does not.
-pub trait Record: Trace {
+pub trait Record: Trace + nft::Listen {
     /// Something that happened outside of the rules. `make` runs only if somebody listens.
     fn note(&mut self, make: impl FnOnce() -> Note);
 }
@@ -27,6 +27,8 @@ impl Record for Silent {
 pub enum Step {
     /// In the rules.
     Rules(Event),
+    /// In the rules of nftables.
+    Nft(nft::Event),
     /// Outside of them.
     Note(Note),
 }
@@ -76,6 +78,14 @@ impl Trace for Steps {
         let mut recorder = Recorder::default();
         recorder.step(ruleset, step);
         self.0.extend(recorder.events.into_iter().map(Step::Rules));
+    }
+}
+
+impl nft::Listen for Steps {
+    const ON: bool = true;
+
+    fn event(&mut self, make: impl FnOnce() -> nft::Event) {
+        self.0.push(Step::Nft(make()));
     }
 }
 

@@ -4,7 +4,7 @@ use std::sync::Mutex;
 
 use kdp_cluster::{Error, topology};
 use kdp_host::Host as Core;
-use kdp_netfilter::text;
+use kdp_netfilter::{nft, text};
 use kdp_packet::Family;
 use kdp_sim::Time;
 use pyo3::prelude::*;
@@ -48,7 +48,7 @@ fn family(py: Python<'_>, tool: &str) -> PyResult<Family> {
     match tool {
         "iptables" => Ok(Family::V4),
         "ip6tables" => Ok(Family::V6),
-        _ => Err(usage(py, &format!("tool {tool:?} is not iptables or ip6tables"))),
+        _ => Err(usage(py, &format!("tool {tool:?} is not iptables, ip6tables or nft"))),
     }
 }
 
@@ -60,7 +60,18 @@ impl Host {
         made.map(|core| Host(Mutex::new(core))).map_err(|e| raise(py, &e))
     }
 
-    fn load_rules(&self, py: Python<'_>, tool: &str, text: &str, noflush: bool) -> PyResult<()> {
+    #[pyo3(signature = (tool, text, noflush, now=0))]
+    fn load_rules(
+        &self,
+        py: Python<'_>,
+        tool: &str,
+        text: &str,
+        noflush: bool,
+        now: u64,
+    ) -> PyResult<()> {
+        if tool == "nft" {
+            return self.run(py, |core| Ok(core.load_nft(text, tool, Time(now))?));
+        }
         let family = self::family(py, tool)?;
         self.run(py, |core| {
             let transaction = text::parse(text, tool, family, noflush)?;
@@ -70,6 +81,9 @@ impl Host {
     }
 
     fn rules(&self, py: Python<'_>, tool: &str) -> PyResult<String> {
+        if tool == "nft" {
+            return self.run(py, |core| Ok(nft::print(core.nft())));
+        }
         let family = self::family(py, tool)?;
         self.run(py, |core| Ok(text::print(core.ruleset(family))))
     }

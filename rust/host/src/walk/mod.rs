@@ -6,6 +6,7 @@
 
 mod answer;
 mod nat;
+mod nft;
 mod routing;
 mod rules;
 mod track;
@@ -135,11 +136,7 @@ impl<'a, C: Choose, R: Record> Context<'a, C, R> {
             return Err(DropReason::MartianDestination.into());
         }
         self.gather(&mut passage)?;
-        self.enter(Hook::Prerouting);
-        self.rules(Table::Raw, Hook::Prerouting, &mut passage)?;
-        self.track(&mut passage, true)?;
-        self.rules(Table::Mangle, Hook::Prerouting, &mut passage)?;
-        self.nat(Hook::Prerouting, &mut passage)?;
+        self.pass(Hook::Prerouting, &mut passage)?;
         match self.route_input(&mut passage)? {
             Decision::Local => self.deliver(passage),
             Decision::Out => self.forward(passage),
@@ -163,58 +160,42 @@ impl<'a, C: Choose, R: Record> Context<'a, C, R> {
         let Gathered::Whole(bytes, pieces) = self.host.fragments.add(piece, self.now) else {
             return Err(DropReason::Fragment.into());
         };
-        let whole = Packet::parse(bytes).ok_or(DropReason::Fragment)?;
-        passage.packet = Packet { pieces: Some(pieces), ..whole };
+        passage.packet = Packet::parse(bytes).ok_or(DropReason::Fragment)?;
+        passage.packet.pieces = Some(pieces);
         Ok(())
     }
 
     /// INPUT.
     fn deliver(&mut self, mut passage: Passage) -> Result<Fate, Stop> {
         self.record.note(|| Note::Local);
-        self.enter(Hook::Input);
-        self.rules(Table::Mangle, Hook::Input, &mut passage)?;
-        self.rules(Table::Filter, Hook::Input, &mut passage)?;
-        self.nat(Hook::Input, &mut passage)?;
-        self.confirm(&mut passage)?;
+        self.pass(Hook::Input, &mut passage)?;
         Ok(Fate::Delivered(passage.packet))
     }
 
     /// FORWARD, then POSTROUTING.
     fn forward(&mut self, mut passage: Passage) -> Result<Fate, Stop> {
         self.check_time_to_live(&mut passage)?;
-        self.enter(Hook::Forward);
-        self.rules(Table::Mangle, Hook::Forward, &mut passage)?;
-        self.rules(Table::Filter, Hook::Forward, &mut passage)?;
+        self.pass(Hook::Forward, &mut passage)?;
         self.leave(passage)
     }
 
     /// From the box itself: a route, OUTPUT, perhaps another route, POSTROUTING.
     fn from_here(&mut self, mut passage: Passage) -> Result<Fate, Stop> {
         self.route_output(&mut passage)?;
-        self.enter(Hook::Output);
-        let before = passage.packet.headers.tuple(0);
-        let mark = passage.mark;
-        self.rules(Table::Raw, Hook::Output, &mut passage)?;
-        self.track(&mut passage, false)?;
-        self.rules(Table::Mangle, Hook::Output, &mut passage)?;
-        self.nat(Hook::Output, &mut passage)?;
-        let after = passage.packet.headers.tuple(0);
-        if (before.dst, before.src) != (after.dst, after.src) || mark != passage.mark {
-            self.route_output_again(&mut passage)?;
-        }
-        self.rules(Table::Filter, Hook::Output, &mut passage)?;
+        self.pass(Hook::Output, &mut passage)?;
         self.leave(passage)
     }
 
     /// POSTROUTING; what leaves by `lo` comes in by it again.
     fn leave(&mut self, mut passage: Passage) -> Result<Fate, Stop> {
-        self.enter(Hook::Postrouting);
-        self.rules(Table::Mangle, Hook::Postrouting, &mut passage)?;
-        self.nat(Hook::Postrouting, &mut passage)?;
-        self.confirm(&mut passage)?;
+        self.pass(Hook::Postrouting, &mut passage)?;
         let (device, next_hop) = passage.output.take().expect("a packet that leaves was routed");
         if device == LOOPBACK {
-            (passage.input, passage.mark) = (Some(LOOPBACK), passage.mark);
+            passage.input = Some(LOOPBACK);
+            // What conntrack refused once is looked at again. Source: `nf_conntrack_in`: no entry is attached to it.
+            if matches!(passage.attached, Attached::Invalid) {
+                passage.attached = Attached::Nothing;
+            }
             return self.from_device(passage);
         }
         if !self.host.devices.get(device).up {
@@ -223,7 +204,77 @@ impl<'a, C: Choose, R: Record> Context<'a, C, R> {
         Ok(Fate::Sent { device, next_hop, packet: passage.packet })
     }
 
-    fn enter(&mut self, hook: Hook) {
+    /// Passes what is registered at a hook, by priority.
+    fn pass(&mut self, hook: Hook, passage: &mut Passage) -> Result<(), Stop> {
         self.record.note(|| Note::Hook(hook));
+        let before = (passage.packet.headers.src, passage.packet.headers.dst, passage.mark);
+        let mut above = None;
+        for (priority, station) in stations(hook) {
+            self.nft(hook, (above, *priority), passage)?;
+            above = Some(*priority);
+            match station {
+                Station::Rules(table) => self.rules(*table, hook, passage)?,
+                Station::Track => self.track(passage, hook == Hook::Prerouting)?,
+                Station::Nat => self.nat(hook, passage)?,
+                Station::RouteAgain => {
+                    let after = (passage.packet.headers.src, passage.packet.headers.dst, passage.mark);
+                    if before != after {
+                        self.route_output_again(passage)?;
+                    }
+                }
+                Station::Confirm => self.confirm(passage)?,
+            }
+        }
+        self.nft(hook, (above, i32::MAX), passage)
+    }
+}
+
+/// What waits at a hook beside nftables' chains.
+#[derive(Clone, Copy)]
+enum Station {
+    /// A table of iptables.
+    Rules(Table),
+    /// Conntrack looks.
+    Track,
+    /// Translation: all nat chains of the hook.
+    Nat,
+    /// Another route, if the packet's addresses or mark were changed.
+    RouteAgain,
+    /// The connection enters the table.
+    Confirm,
+}
+
+/// Priorities and stations of a hook, in order.
+/// Source: include/uapi/linux/netfilter_ipv4.h, `enum nf_ip_hook_priorities`, v6.12.
+const fn stations(hook: Hook) -> &'static [(i32, Station)] {
+    match hook {
+        Hook::Prerouting => &[
+            (-300, Station::Rules(Table::Raw)),
+            (-200, Station::Track),
+            (-150, Station::Rules(Table::Mangle)),
+            (-100, Station::Nat),
+        ],
+        Hook::Input => &[
+            (-150, Station::Rules(Table::Mangle)),
+            (0, Station::Rules(Table::Filter)),
+            (100, Station::Nat),
+            (i32::MAX, Station::Confirm),
+        ],
+        Hook::Forward => {
+            &[(-150, Station::Rules(Table::Mangle)), (0, Station::Rules(Table::Filter))]
+        }
+        Hook::Output => &[
+            (-300, Station::Rules(Table::Raw)),
+            (-200, Station::Track),
+            (-150, Station::Rules(Table::Mangle)),
+            (-100, Station::Nat),
+            (-100, Station::RouteAgain),
+            (0, Station::Rules(Table::Filter)),
+        ],
+        Hook::Postrouting => &[
+            (-150, Station::Rules(Table::Mangle)),
+            (100, Station::Nat),
+            (i32::MAX, Station::Confirm),
+        ],
     }
 }

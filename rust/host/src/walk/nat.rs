@@ -25,7 +25,8 @@ impl<C: Choose, R: Record> Context<'_, C, R> {
     /// The nat hook. Source: nf_nat_core.c `nf_nat_inet_fn`, v6.12.
     pub(super) fn nat(&mut self, hook: Hook, passage: &mut Passage) -> Result<(), Stop> {
         // Translation is there once the namespace has a nat chain: iptables makes all four with its table.
-        if !self.host.ruleset(passage.packet.headers.family()).is_listed(Table::Nat) {
+        let family = passage.packet.headers.family();
+        if !self.host.ruleset(family).is_listed(Table::Nat) && !self.host.nft().has_nat(family) {
             return Ok(());
         }
         let manip = manip_at(hook);
@@ -40,30 +41,49 @@ impl<C: Choose, R: Record> Context<'_, C, R> {
         self.rewrite(manip, passage)
     }
 
-    /// Asks the nat table what the connection is translated to.
+    /// Asks the nat chains what the connection is translated to: the first that says so decides. All of them run together,
+    /// in the order of their own priorities. Source: nf_nat_core.c `nf_nat_inet_fn`, v6.12.
     fn decide(&mut self, hook: Hook, passage: &mut Passage) -> Result<(), Stop> {
+        let manip = manip_at(hook);
+        let iptables = if manip == Manip::Dst { -100 } else { 100 };
+        let mut chains = self.nft_chains(hook, passage, true).into_iter().peekable();
+        while let Some(base) = chains.next_if(|base| base.base().priority <= iptables) {
+            let verdict = self.evaluate_nft(&base, passage);
+            if self.translated(verdict, hook, passage)? {
+                return Ok(());
+            }
+        }
         let verdict = self.evaluate(Table::Nat, hook, passage);
-        let Attached::Fresh(connection) = &mut passage.attached else {
-            unreachable!("rules do not detach a packet from its connection")
-        };
-        let (table, now, ports) = (&mut self.host.conntrack, self.now, &mut self.ports);
+        if self.translated(verdict, hook, passage)? {
+            return Ok(());
+        }
+        for base in chains {
+            let verdict = self.evaluate_nft(&base, passage);
+            if self.translated(verdict, hook, passage)? {
+                return Ok(());
+            }
+        }
+        if let Attached::Fresh(connection) = &mut passage.attached {
+            nat::null_binding(&mut self.host.conntrack, connection, manip, self.now, &mut self.ports);
+        }
+        Ok(())
+    }
+
+    /// Does what a nat chain says; whether it decided.
+    fn translated(&mut self, verdict: Verdict, hook: Hook, passage: &mut Passage) -> Result<bool, Stop> {
         let manip = manip_at(hook);
         match verdict {
-            Verdict::Accept | Verdict::Queue { bypass: true } => {
-                nat::null_binding(table, connection, manip, now, ports)
-            }
-            Verdict::Dnat(range) | Verdict::Snat(range) => {
-                nat::setup(table, connection, manip, &range, now, ports);
-            }
+            Verdict::Accept | Verdict::Queue { bypass: true } => return Ok(false),
+            Verdict::Dnat(range) | Verdict::Snat(range) => self.set_up(passage, manip, &range),
             Verdict::Redirect(range) => {
                 let addr = self.redirect_address(hook, passage)?;
                 self.set_up(passage, manip, &NatRange { addrs: Some((addr, addr)), ..range });
             }
-            Verdict::Masquerade(range) => return self.masquerade(passage, &range),
+            Verdict::Masquerade(range) => self.masquerade(passage, &range)?,
             Verdict::Drop | Verdict::Queue { bypass: false } => return Err(self.dropped(passage)),
             Verdict::Reject(with) => return Err(self.answer(passage, AnswerReason::Reject(with))?),
         }
-        Ok(())
+        Ok(true)
     }
 
     fn set_up(&mut self, passage: &mut Passage, manip: Manip, range: &NatRange) {

@@ -1,22 +1,29 @@
 //! A packet at one table of one hook.
 
 use kdp_netfilter::conntrack::{Connection, Direction, PacketState, Status};
-use kdp_netfilter::vm::{Choose, Frame, Seen, Surroundings, Verdict};
+use kdp_netfilter::vm::{Choose, Frame, Seen, Surroundings, Verdict, Walk as RuleWalk};
 use kdp_netfilter::{CtState, CtStates, Hook, Table};
 
 use super::{Attached, Context, Passage, Stop};
 use crate::fate::{AnswerReason, DropReason};
+use crate::host::Host;
 use crate::trace::Record;
 
 impl<C: Choose, R: Record> Context<'_, C, R> {
     /// Walks the rules of a table that accepts, drops or rejects.
     pub(super) fn rules(&mut self, table: Table, hook: Hook, passage: &mut Passage) -> Result<(), Stop> {
-        match self.evaluate(table, hook, passage) {
+        let verdict = self.evaluate(table, hook, passage);
+        self.decided(verdict, passage)
+    }
+
+    /// What a chain that does not translate comes to.
+    pub(super) fn decided(&mut self, verdict: Verdict, passage: &mut Passage) -> Result<(), Stop> {
+        match verdict {
             Verdict::Accept | Verdict::Queue { bypass: true } => Ok(()),
             Verdict::Drop | Verdict::Queue { bypass: false } => Err(self.dropped(passage)),
             Verdict::Reject(with) => Err(self.answer(passage, AnswerReason::Reject(with))?),
             Verdict::Dnat(_) | Verdict::Snat(_) | Verdict::Masquerade(_) | Verdict::Redirect(_) => {
-                unreachable!("only the nat table has rules that translate: loading refuses others")
+                unreachable!("only nat chains have rules that translate: loading refuses others")
             }
         }
     }
@@ -29,10 +36,25 @@ impl<C: Choose, R: Record> Context<'_, C, R> {
         DropReason::Rule.into()
     }
 
+    /// What a table of iptables says.
     pub(super) fn evaluate(&mut self, table: Table, hook: Hook, passage: &mut Passage) -> Verdict {
+        let family = passage.packet.headers.family();
+        self.framed(hook, passage, |frame, host, choose, trace| {
+            let (ruleset, engine, effects, locality) = host.rules_and_state(family);
+            let mut around = Surroundings { locality: &locality, effects, choose, trace };
+            engine.evaluate(ruleset, table, hook, frame, &mut around)
+        })
+    }
+
+    /// Has rules look at the packet, and does to it what they did.
+    pub(super) fn framed(
+        &mut self,
+        hook: Hook,
+        passage: &mut Passage,
+        look: impl FnOnce(&mut Frame<'_>, &mut Host, &mut C, &mut R) -> RuleWalk,
+    ) -> Verdict {
         let (ct, connection) = (self.states(&passage.attached), self.seen(&passage.attached));
         let (input, output) = self.device_names(hook, passage);
-        let (ruleset, engine, effects, locality) = self.host.rules_and_state(passage.packet.headers.family());
         let mut frame = Frame {
             in_device: input.as_deref(),
             out_device: output.as_deref(),
@@ -43,9 +65,7 @@ impl<C: Choose, R: Record> Context<'_, C, R> {
             now: self.now,
             ..Frame::new(&passage.packet.headers)
         };
-        let mut around =
-            Surroundings { locality: &locality, effects, choose: self.choose, trace: self.record };
-        let walk = engine.evaluate(ruleset, table, hook, &mut frame, &mut around);
+        let walk = look(&mut frame, self.host, self.choose, self.record);
         let Frame { notrack, mark, zone, edits, connection: after, .. } = frame;
         (passage.mark, passage.zone) = (mark, zone);
         edits.apply(&mut passage.packet.headers);

@@ -1,5 +1,6 @@
 //! Rules: statements in order.
 
+use std::fmt;
 use std::sync::Arc;
 
 use kdp_packet::Family;
@@ -156,6 +157,20 @@ pub enum Verdict {
     Jump(Name),
     /// The chain, then back to the caller of this one.
     Goto(Name),
+}
+
+impl fmt::Display for Verdict {
+    /// As nft writes it.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Verdict::Accept => f.write_str("accept"),
+            Verdict::Drop => f.write_str("drop"),
+            Verdict::Continue => f.write_str("continue"),
+            Verdict::Return => f.write_str("return"),
+            Verdict::Jump(chain) => write!(f, "jump {chain}"),
+            Verdict::Goto(chain) => write!(f, "goto {chain}"),
+        }
+    }
 }
 
 /// What a statement can set.

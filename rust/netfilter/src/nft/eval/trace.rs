@@ -36,7 +36,7 @@ pub enum What {
         number: usize,
         /// The rule, as nft prints it.
         text: String,
-        /// What it did: `accept`, `goto service-…`, `mark 0x4000`, `continue`.
+        /// What it did.
         outcome: Outcome,
     },
     /// The chain ended: back to its caller.

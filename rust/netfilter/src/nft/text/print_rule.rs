@@ -11,7 +11,7 @@ use super::symbols::{self, Symbol, is_bitmask, of_type, word_of};
 use crate::conntrack::Direction;
 use crate::nft::{
     Comparison, CtField, Data, Element, Expr, Limit, Load, MapsTo, Nat, NatKind, Quota, Reject, Right, Rule,
-    SetRef, Settable, Span, Statement, TableFamily, Transport, Type, UpdateOp, Verdict,
+    SetRef, Settable, Span, Statement, TableFamily, Transport, Type, UpdateOp,
 };
 use crate::{NatRange, PortRange};
 
@@ -27,7 +27,7 @@ pub fn print_rule(family: TableFamily, rule: &Rule) -> String {
 fn statement(family: TableFamily, statement: &Statement) -> String {
     match statement {
         Statement::Match { left, comparison, right } => matched(left, *comparison, right),
-        Statement::Verdict(verdict) => self::verdict(verdict),
+        Statement::Verdict(verdict) => verdict.to_string(),
         Statement::Vmap { key, map } => {
             format!("{} vmap {}", expr(key), set_ref(map, &kinds(key), Some(&MapsTo::Verdict)))
         }
@@ -195,17 +195,6 @@ fn ct(field: CtField) -> String {
     }
 }
 
-pub(super) fn verdict(verdict: &Verdict) -> String {
-    match verdict {
-        Verdict::Accept => "accept".to_string(),
-        Verdict::Drop => "drop".to_string(),
-        Verdict::Continue => "continue".to_string(),
-        Verdict::Return => "return".to_string(),
-        Verdict::Jump(chain) => format!("jump {chain}"),
-        Verdict::Goto(chain) => format!("goto {chain}"),
-    }
-}
-
 fn set_ref(set: &SetRef, key: &[Type], data: Option<&MapsTo>) -> String {
     match set {
         SetRef::Named(name) => format!("@{name}"),
@@ -225,7 +214,7 @@ pub(super) fn element(element: &Element, key: &[Type], data: Option<&MapsTo>) ->
         text.push_str(&format!(" comment \"{comment}\""));
     }
     match (&element.data, data) {
-        (Some(Data::Verdict(verdict)), _) => text.push_str(&format!(" : {}", self::verdict(verdict))),
+        (Some(Data::Verdict(verdict)), _) => text.push_str(&format!(" : {verdict}")),
         (Some(Data::Values(values)), Some(MapsTo::Values(types))) => {
             text.push_str(&format!(" : {}", key_text(types, values)));
         }
