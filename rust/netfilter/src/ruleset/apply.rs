@@ -66,6 +66,7 @@ enum Undo {
     Restore(ChainId, Box<Chain>),
     Refill(ChainId, Vec<Installed>, Heads),
     Policy(ChainId, Policy),
+    Counts(ChainId, bool),
     Remove(ChainId, usize),
     Insert(ChainId, usize, Box<Installed>),
 }
@@ -161,7 +162,10 @@ impl<'a> Work<'a> {
         self.flush_chains(table)?;
         for id in self.set.tables[table as usize].members.clone() {
             match self.set.chain(id).base {
-                Some(_) => self.set_policy(id, Policy::Accept),
+                Some(_) => {
+                    self.set_policy(id, Policy::Accept);
+                    self.set_counts(id, false);
+                }
                 None => self.unmake(id),
             }
         }
@@ -211,7 +215,16 @@ impl<'a> Work<'a> {
             return Err(Error::PolicyOfUserChain { table, chain: name.to_string() });
         }
         self.set_policy(id, policy);
+        self.set_counts(id, true);
         Ok(())
+    }
+
+    /// A base chain that was named with its policy counts what the policy decides.
+    fn set_counts(&mut self, id: ChainId, counts: bool) {
+        let old = std::mem::replace(&mut self.set.chain_mut(id).counts, counts);
+        if old != counts {
+            self.undo.push(Undo::Counts(id, old));
+        }
     }
 
     fn set_policy(&mut self, id: ChainId, policy: Policy) {
@@ -378,7 +391,7 @@ impl<'a> Work<'a> {
                 Undo::Refill(_, rules, _) => rules.iter().for_each(|rule| self.set.let_go(rule)),
                 Undo::Insert(_, _, rule) => self.set.let_go(&rule),
                 Undo::Restore(id, _) => self.set.free.push(id),
-                Undo::List(..) | Undo::Unmake(_) | Undo::Policy(..) | Undo::Remove(..) => {}
+                Undo::List(..) | Undo::Unmake(_) | Undo::Policy(..) | Undo::Counts(..) | Undo::Remove(..) => {}
             }
         }
         self.set.lists.settle();
@@ -434,6 +447,7 @@ impl<'a> Work<'a> {
                 self.set.chain_mut(id).base.as_mut().expect("a base chain stays one").1 = policy;
                 self.touch(id);
             }
+            Undo::Counts(id, counts) => self.set.chain_mut(id).counts = counts,
             Undo::Remove(id, place) => {
                 let rule = self.take_rule(id, place);
                 self.set.let_go(&rule);

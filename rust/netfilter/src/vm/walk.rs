@@ -139,7 +139,9 @@ impl<L: Locality, C: Choose, T: Trace> Walker<'_, '_, L, C, T> {
         let chain = self.ruleset.chain(base);
         let policy = chain.policy().expect("a base chain has a policy");
         self.step(base, What::Policy(policy));
-        self.around.effects.count_policy(chain.table(), hook, frame.headers.length);
+        if chain.counts_policy() {
+            self.around.effects.count_policy(chain.table(), hook, frame.headers.length);
+        }
         match policy {
             Policy::Accept => Verdict::Accept,
             Policy::Drop => Verdict::Drop,

@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use super::checksum::{internet_checksum, transport_checksum};
+use super::checksum::{internet_checksum, replace_word, transport_checksum};
 use super::sctp;
 use crate::{Fragment, Headers, Proto, Sctp, Tcp, TcpOptions, flags};
 
@@ -132,6 +132,20 @@ pub fn icmp_error(from: IpAddr, to: IpAddr, kind: (u8, u8), offending: &[u8]) ->
     headers.fragment.df = false;
     headers.tos = if v4 { 0xc0 } else { 0 };
     build(&headers, &offending[..offending.len().min(room)])
+}
+
+/// The same with the 32 bits behind the checksum: the MTU of the next link, or where the problem is.
+pub fn icmp_error_saying(from: IpAddr, to: IpAddr, kind: (u8, u8), says: u32, offending: &[u8]) -> Vec<u8> {
+    let mut bytes = icmp_error(from, to, kind, offending);
+    let at = if from.is_ipv4() { 20 } else { 40 };
+    let word = |bytes: &[u8], at: usize| u16::from_be_bytes([bytes[at], bytes[at + 1]]);
+    let [a, b, c, d] = says.to_be_bytes();
+    for (place, new) in [(at + 4, [a, b]), (at + 6, [c, d])] {
+        let sum = replace_word(word(&bytes, at + 2), word(&bytes, place), u16::from_be_bytes(new));
+        bytes[place..place + 2].copy_from_slice(&new);
+        bytes[at + 2..at + 4].copy_from_slice(&sum.to_be_bytes());
+    }
+    bytes
 }
 
 /// The reset that `REJECT --reject-with tcp-reset` answers a segment with; `None` for a reset.

@@ -2,6 +2,7 @@
 
 mod build;
 mod checksum;
+mod fragment;
 mod mss;
 mod parse;
 mod patch;
@@ -9,8 +10,9 @@ mod sctp;
 #[cfg(test)]
 mod tests;
 
-pub use build::{build, icmp_error, tcp_reset};
+pub use build::{build, icmp_error, icmp_error_saying, tcp_reset};
 pub use checksum::{internet_checksum, replace_word};
+pub use fragment::{FragmentKey, Piece, cut, fragment, whole};
 pub use mss::add_mss;
 pub use parse::{Malformed, parse};
 pub use patch::{PatchError, patch};
