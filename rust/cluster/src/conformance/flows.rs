@@ -1,5 +1,7 @@
 //! Flow tables: what the rules of a node do with the first packet of a flow, as it is seen on PREROUTING.
 
+mod nft;
+
 use std::net::IpAddr;
 
 use kdp_netfilter::vm::{
@@ -54,7 +56,11 @@ impl Node {
 
     fn decide(&self, flow: &Value) -> Result<Value, Error> {
         let headers = first_packet(flow)?;
-        let outcomes = explore(BRANCHES_MAX, |choose| self.walk(&headers, choose)).merged();
+        let walk = |choose: &mut Explore| match self.rules.nft() {
+            Some(ruleset) => self.walk_nft(ruleset, &headers, choose),
+            None => self.walk(&headers, choose),
+        };
+        let outcomes = explore(BRANCHES_MAX, walk).merged();
         let mut backends: Vec<String> = Vec::new();
         let mut masquerades = false;
         let mut verdict = "none";
@@ -97,11 +103,8 @@ impl Node {
             _ => {}
         }
         let (snat, _) = self.at(Table::Nat, Hook::Postrouting, &headers, states, &mut mark, choose);
-        let backend = match headers.dst {
-            IpAddr::V4(addr) => format!("{addr}:{}", headers.dport),
-            IpAddr::V6(addr) => format!("[{addr}]:{}", headers.dport),
-        };
-        Outcome::Dnat { backend, masquerade: matches!(snat, Verdict::Masquerade(_)) }
+        let masquerade = matches!(snat, Verdict::Masquerade(_));
+        Outcome::Dnat { backend: backend(&headers), masquerade }
     }
 
     /// What a table says at a hook, and whether a rule said it.
@@ -122,6 +125,14 @@ impl Node {
         *mark = frame.mark;
         let by_rule = recorder.events.last().is_some_and(|event| matches!(event.what, What::Rule { .. }));
         (walk.verdict, by_rule)
+    }
+}
+
+/// Where a packet goes, as case files spell it.
+fn backend(headers: &Headers) -> String {
+    match headers.dst {
+        IpAddr::V4(addr) => format!("{addr}:{}", headers.dport),
+        IpAddr::V6(addr) => format!("[{addr}]:{}", headers.dport),
     }
 }
 
