@@ -71,6 +71,15 @@ class Host:
     def counters(self, tool: str, table: str) -> bytes:
         """JSON: {chain: {"policy": [packets, bytes] or null, "rules": [[packets, bytes], ...]}}."""
 
+    def nft_counters(self, family: str, table: str) -> bytes:
+        """JSON: {name: {"packets", "bytes"} or {"quota", "consumed"}}; null if there is no such table."""
+
+    def nft_reset_counters(self, family: str, table: str) -> bool:
+        """Sets the named counters of a table to zero; False if there is no such table."""
+
+    def nft_elements(self, family: str, table: str, set: str, now: int) -> bytes:
+        """JSON: the keys of a set that are alive, in the form of `nft -j`; null if there is no such set."""
+
 @final
 class Cluster:
     """Objects, controllers, nodes and virtual time.

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from kdp import _core
+from kdp.errors import RuleError, UnsupportedRuleError
 
 __all__ = ["Host", "PacketResult"]
 
@@ -118,6 +119,33 @@ class Host:
     def counters(self, table: str = "filter", *, tool: str = "iptables") -> dict[str, dict[str, Any]]:
         """By chain: ``policy`` ([packets, bytes], or None) and ``rules``, a pair for each rule in order."""
         found: dict[str, dict[str, Any]] = json.loads(self._core.counters(tool, table))
+        return found
+
+    def nft(self, command: str) -> int:
+        """Run one nft command (``add element ip t s { 10.0.0.1 }``). The exit status: 0, or 1 where it is refused.
+
+        ``reset counters table …`` is one; what is not modelled raises ``UnsupportedRuleError``.
+        """
+        words = command.split()
+        if words[:3] == ["reset", "counters", "table"]:
+            family, table = words[3:] if len(words) == 5 else ("ip", words[3])
+            return 0 if self._core.nft_reset_counters(family, table) else 1
+        try:
+            self.load_rules(command, tool="nft")
+        except RuleError as error:
+            if isinstance(error, UnsupportedRuleError):
+                raise
+            return 1
+        return 0
+
+    def nft_counters(self, table: str, *, family: str = "ip") -> dict[str, dict[str, int]]:
+        """Named counters (``packets``, ``bytes``) and quotas (``quota``, ``consumed``) of a table of nftables."""
+        found: dict[str, dict[str, int]] = json.loads(self._core.nft_counters(family, table))
+        return found
+
+    def nft_elements(self, table: str, name: str, *, family: str = "ip") -> list[Any]:
+        """The keys of a set or map of nftables that are alive, in the form of ``nft -j``."""
+        found: list[Any] = json.loads(self._core.nft_elements(family, table, name, self._now))
         return found
 
 

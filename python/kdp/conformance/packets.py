@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping, Sequence
 from ipaddress import ip_address
 from typing import Any
@@ -62,6 +63,8 @@ class _Run:
             "cmd": self._command,
             "recent": self._recent,
             "rule_counters": self._rule_counters,
+            "counters": self._counters,
+            "nft_set": self._nft_set,
         }
 
     def load(self, rules: Sequence[tuple[str, str]]) -> None:
@@ -133,8 +136,10 @@ class _Run:
         return {}
 
     def _command(self, step: Step) -> dict[str, Any]:
-        """A command of the conntrack tool; ``ip``, ``nft`` and the like are not modelled."""
+        """A command of the conntrack tool or of nft; ``ip`` and the like are not modelled."""
         words = step["cmd"].split() if isinstance(step["cmd"], str) else step["cmd"]
+        if words[0] == "nft":
+            return {"rc": self.host.nft(" ".join(words[1:]))}
         if words[0] != "conntrack":
             raise _unsupported(f"the command {' '.join(words)!r}")
         found = self.host.conntrack_tool(*words[1:])
@@ -153,6 +158,13 @@ class _Run:
     def _rule_counters(self, step: Step) -> dict[str, Any]:
         tool = "ip6tables" if step.get("v6") else "iptables"
         return {"rule_counters": self.host.counters(step.get("table", "filter"), tool=tool)}
+
+    def _counters(self, step: Step) -> dict[str, Any]:
+        return {"counters": self.host.nft_counters(step["table"], family=step.get("family", "ip"))}
+
+    def _nft_set(self, step: Step) -> dict[str, Any]:
+        keys = self.host.nft_elements(step["table"], step["name"], family=step.get("family", "ip"))
+        return {"elements": sorted(json.dumps(key, sort_keys=True) for key in keys)}
 
     def _dump(self, step: Step) -> dict[str, Any]:
         del step

@@ -15,6 +15,7 @@ pub mod evidence;
 mod exchange;
 mod explore;
 mod node;
+pub mod nft_listing;
 mod options;
 mod path;
 mod question;

@@ -11,7 +11,7 @@ pub(crate) fn event(node: &str, family: Family, step: &Step) -> Option<Value> {
     let mut value = match step {
         Step::Rules(event) => rule_event(family, event)?,
         Step::Nft(event) => nft_event(event)?,
-        Step::Note(note) => note_event(note),
+        Step::Note(note) => note_event(note)?,
     };
     value["node"] = node.into();
     Some(value)
@@ -119,8 +119,8 @@ fn bracketed(addr: std::net::IpAddr) -> String {
     if addr.is_ipv6() { format!("[{addr}]") } else { addr.to_string() }
 }
 
-fn note_event(note: &Note) -> Value {
-    match note {
+fn note_event(note: &Note) -> Option<Value> {
+    Some(match note {
         Note::Hook(hook) => json!({"kind": "hook", "hook": hook.as_str()}),
         Note::Tracked { state, original, .. } => {
             let original = original.as_ref().map(tuple);
@@ -131,9 +131,10 @@ fn note_event(note: &Note) -> Value {
             let via = via.map_or(String::new(), |via| format!(" via {via}"));
             json!({"kind": "route", "text": format!("leaves by {device}{via}")})
         }
+        Note::Passed { .. } => return None,
         Note::Local => json!({"kind": "deliver", "text": "is for this node itself"}),
         Note::Confirmed => json!({"kind": "conntrack", "state": "CONFIRMED", "original": null}),
-    }
+    })
 }
 
 fn state_text(state: CtState) -> &'static str {

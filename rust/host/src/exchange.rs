@@ -103,7 +103,7 @@ impl Exchange {
 }
 
 fn ct_state(step: &Step) -> Option<&'static str> {
-    let Step::Note(Note::Tracked { state, .. }) = step else { return None };
+    let Step::Note(Note::Passed { state }) = step else { return None };
     let name = CtState::ALL.iter().find(|(each, _)| each == state).map(|(_, name)| *name);
     Some(name.expect("every state has a name"))
 }

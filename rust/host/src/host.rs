@@ -118,6 +118,16 @@ impl Host {
     /// The rules of nftables, what they remember and whose addresses are whose.
     pub(crate) fn nft_and_state(&mut self) -> (&nft::Ruleset, &mut nft::State, Local<'_>) {
         (&self.nft, &mut self.nft_state, Local(&self.devices, &self.routes))
+    /// What the rules of nftables remember.
+    pub fn nft_state(&self) -> &nft::State {
+        &self.nft_state
+    }
+
+    /// Sets the named counters of a table back to zero; `false` if there is no such table.
+    pub fn reset_nft_counters(&mut self, table: &nft::Table) -> bool {
+        self.nft.reset_counters(table, &mut self.nft_state)
+    }
+
     }
 
     /// The draws of a packet at a moment.

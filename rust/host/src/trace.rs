@@ -47,6 +47,11 @@ pub enum Note {
         /// Which way the packet goes in it.
         direction: Direction,
     },
+    /// It passed the chains up to and with translation of its destination, in this conntrack state.
+    Passed {
+        /// The state that rules see.
+        state: CtState,
+    },
     /// Its addresses or ports were changed.
     Translated {
         /// Before.

@@ -2,7 +2,7 @@
 
 use std::sync::Mutex;
 
-use kdp_cluster::{Error, topology};
+use kdp_cluster::{Error, nft_listing, topology};
 use kdp_host::Host as Core;
 use kdp_netfilter::{nft, text};
 use kdp_packet::Family;
@@ -126,5 +126,26 @@ impl Host {
     fn counters<'py>(&self, py: Python<'py>, tool: &str, table: &str) -> PyResult<Bound<'py, PyBytes>> {
         let family = self::family(py, tool)?;
         self.json(py, |core| topology::counters(core, family, table))
+    }
+
+    fn nft_counters<'py>(&self, py: Python<'py>, family: &str, table: &str) -> PyResult<Bound<'py, PyBytes>> {
+        self.json(py, |core| Ok(nft_listing::counters(core, &nft_listing::table(family, table)?)))
+    }
+
+    fn nft_reset_counters(&self, py: Python<'_>, family: &str, table: &str) -> PyResult<bool> {
+        self.run(py, |core| Ok(core.reset_nft_counters(&nft_listing::table(family, table)?)))
+    }
+
+    fn nft_elements<'py>(
+        &self,
+        py: Python<'py>,
+        family: &str,
+        table: &str,
+        set: &str,
+        now: u64,
+    ) -> PyResult<Bound<'py, PyBytes>> {
+        self.json(py, |core| {
+            Ok(nft_listing::elements(core, &nft_listing::table(family, table)?, set, Time(now)))
+        })
     }
 }

@@ -278,3 +278,8 @@ const fn stations(hook: Hook) -> &'static [(i32, Station)] {
         ],
     }
 }
+                Station::Passed => self.note_passed(passage),
+    /// Translation of the destination is over: the packet's state is noted.
+    Passed,
+            (200, Station::Passed),
+            (-50, Station::Passed),

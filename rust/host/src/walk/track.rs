@@ -29,6 +29,14 @@ impl<C: Choose, R: Record> Context<'_, C, R> {
         Ok(())
     }
 
+    /// Notes the state of a packet that came this far.
+    pub(super) fn note_passed(&mut self, passage: &Passage) {
+        let Note::Tracked { state, .. } = self.tracked_note(&passage.attached) else {
+            unreachable!("the note on tracking says what was tracked")
+        };
+        self.record.note(|| Note::Passed { state });
+    }
+
     fn tracked_note(&self, attached: &Attached) -> Note {
         let (state, original, direction) = match attached {
             Attached::Nothing | Attached::Invalid => (CtState::Invalid, None, Direction::Original),

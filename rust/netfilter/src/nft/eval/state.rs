@@ -8,6 +8,7 @@ use hashbrown::HashMap;
 use kdp_sim::Time;
 
 use crate::nft::ruleset::{Key, SetContent};
+use crate::nft::{Span, Spans};
 use crate::vm::Count;
 
 /// The state that rules have, by the numbers that a [`Ruleset`](crate::nft::Ruleset) gives once. A copy is cheap until either
@@ -105,19 +106,25 @@ impl State {
         Arc::make_mut(&mut self.sets).entry(set).or_default().insert(key, Life::Gone);
     }
 
-    /// Keys that rules added to a set and that are alive, in order, each with the time that is left.
-    pub(crate) fn members(&self, set: u64, now: Time) -> Vec<(Key, Option<Time>)> {
+    /// Whether rules added this key to a set, or took it out.
+    pub(crate) fn knows(&self, set: u64, key: &[Span]) -> bool {
+        let key: Key = key.iter().map(|span| span.first).collect();
+        self.sets.get(&set).is_some_and(|members| members.contains_key(&key))
+    }
+
+    /// Keys that rules added to a set and that are alive, in order.
+    pub(crate) fn members(&self, set: u64, now: Time) -> Vec<Spans> {
         let Some(members) = self.sets.get(&set) else { return Vec::new() };
-        let mut alive: Vec<(Key, Option<Time>)> = members
-            .iter()
-            .filter(|(_, life)| life.is_alive(now))
-            .map(|(key, life)| match life {
-                Life::Until(deadline) => (key.clone(), deadline.map(|deadline| Time(deadline.0 - now.0))),
-                Life::Gone => unreachable!("what is gone is not alive"),
-            })
-            .collect();
-        alive.sort();
-        alive
+        let alive = members.iter().filter(|(_, life)| life.is_alive(now));
+        let mut keys: Vec<Spans> =
+            alive.map(|(key, _)| key.iter().map(|value| Span::one(*value)).collect()).collect();
+        keys.sort();
+        keys
+    }
+
+    /// Sets a named counter back to zero.
+    pub(crate) fn forget_object(&mut self, number: u64) {
+        Arc::make_mut(&mut self.meters).remove(&Meter { owner: number, place: 0 });
     }
 
     /// Forgets what belongs to sets and rules that are gone.

@@ -18,7 +18,8 @@ use kdp_sim::Time;
 
 pub(crate) use self::elements::{Elements, Key};
 pub(super) use self::reach::Reached;
-use super::{Chain, ChainType, Object, Rule, Set, Table, Transaction};
+use super::{Chain, ChainType, Object, ObjectKind, Rule, Set, Spans, State, Table, Transaction};
+use crate::vm::Count;
 use crate::{Error, Hook, Name};
 
 /// nftables' rules of one box: tables of all families.
@@ -113,6 +114,36 @@ impl Ruleset {
         let content = &self.tables[self.by_name.get(table)?];
         let (_, content) = content.set_named(set)?;
         Some((content.set.key.clone(), content.set.data.clone()))
+    }
+
+    /// Named counters, quotas and limits of a table with what they counted, in the order in which they were made; `None` if there
+    /// is no such table.
+    pub fn objects(&self, table: &Table, state: &State) -> Option<Vec<(Object, Count)>> {
+        let content = &self.tables[self.by_name.get(table)?];
+        let mut objects: Vec<_> = content.objects.values().collect();
+        objects.sort_by_key(|(number, _)| *number);
+        Some(objects.into_iter().map(|(number, object)| (object.clone(), state.object(*number))).collect())
+    }
+
+    /// Sets the counters of a table back to zero; `false` if there is no such table.
+    pub fn reset_counters(&self, table: &Table, state: &mut State) -> bool {
+        let Some(content) = self.by_name.get(table).map(|number| &self.tables[number]) else { return false };
+        for (number, object) in content.objects.values() {
+            if object.kind == ObjectKind::Counter {
+                state.forget_object(*number);
+            }
+        }
+        true
+    }
+
+    /// Keys of a set or map that are alive, those that rules added behind its own; `None` if there is no such set.
+    pub fn members(&self, table: &Table, set: &str, state: &State, now: Time) -> Option<Vec<Spans>> {
+        let content = &self.tables[self.by_name.get(table)?];
+        let (number, content) = content.set_named(set)?;
+        let own = content.elements.listed().into_iter().filter(|stored| stored.is_alive(now));
+        let own = own.map(|stored| stored.element.key.clone());
+        let own = own.filter(|key| !state.knows(number, key));
+        Some(own.chain(state.members(number, now)).collect())
     }
 
     pub(crate) fn tables(&self) -> impl Iterator<Item = &Content> {

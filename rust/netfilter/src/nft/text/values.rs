@@ -32,7 +32,7 @@ pub(super) fn span(cursor: &mut Cursor<'_>, kind: Type) -> Result<Span, Error> {
     }
     let value = |text: &str| {
         let symbol = symbols::number_of(symbols::of_type(kind), text).map(u64::from);
-        symbol.or_else(|| number(text)).or_else(|| seconds(text, kind))
+        if kind == Type::Time { millis(text) } else { symbol.or_else(|| number(text)) }
     };
     // A symbol may have a dash in it; a range has one between two values.
     if let Some(value) = value(text) {
@@ -45,9 +45,9 @@ pub(super) fn span(cursor: &mut Cursor<'_>, kind: Type) -> Result<Span, Error> {
     }
 }
 
-/// A time as nft writes it, in milliseconds, where the type is one.
-fn seconds(text: &str, kind: Type) -> Option<u64> {
-    (kind == Type::Time).then(|| time(text)).flatten().map(|time| time.0 / 1_000_000)
+/// A time as nft writes it, in milliseconds. A bare number is seconds.
+fn millis(text: &str) -> Option<u64> {
+    time(text).map(|time| time.0 / 1_000_000)
 }
 
 fn address_span(text: &str, kind: Type) -> Option<Span> {
