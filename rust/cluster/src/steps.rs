@@ -174,6 +174,10 @@ pub(crate) fn stopped(node: &str, fate: &Fate) -> (&'static str, String, Value) 
             let text = reason.as_str().to_owned();
             ("dropped", text.clone(), json!({"kind": "drop", "text": text, "node": node}))
         }
+        Fate::Queued(_) => {
+            let text = "a rule hands it to a process, which has not decided".to_owned();
+            ("dropped", text.clone(), json!({"kind": "drop", "text": text, "node": node}))
+        }
         Fate::SendError(error) => {
             let text = format!("the sender gets: {error}");
             ("dropped", text.clone(), json!({"kind": "drop", "text": text, "node": node}))

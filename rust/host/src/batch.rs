@@ -101,7 +101,7 @@ fn push(out: &mut Verdicts, walk: &Walk, sent: &Tuple) {
     let (verdict, headers) = match &walk.fate {
         Fate::Sent { packet, .. } => (RowVerdict::Forwarded, Some(&packet.headers)),
         Fate::Delivered(packet) => (RowVerdict::Delivered, Some(&packet.headers)),
-        Fate::Dropped(_) => (RowVerdict::Dropped, None),
+        Fate::Dropped(_) | Fate::Queued(_) => (RowVerdict::Dropped, None),
         Fate::Answered { why: AnswerReason::NoRoute(..), .. } => (RowVerdict::NoRoute, None),
         Fate::Answered { .. } => (RowVerdict::Rejected, None),
         Fate::SendError(SendError::NotPermitted) => (RowVerdict::Dropped, None),

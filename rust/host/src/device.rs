@@ -123,6 +123,33 @@ impl Devices {
         addr.is_loopback() || self.0.iter().any(|device| device.addrs.iter().any(|(own, _)| *own == addr))
     }
 
+    /// Whether `addr` is a network on a device without its host bits: the address that every router on it answers to.
+    /// Source: RFC 4291 section 2.6.1; Linux `addrconf_join_anycast`: from prefixes shorter than 127 bits.
+    pub fn is_anycast(&self, addr: IpAddr) -> bool {
+        let is = |(own, len): &(IpAddr, u8)| {
+            own.is_ipv6() && *len < 127 && Cidr::new(*own, *len).is_some_and(|net| net.addr() == addr)
+        };
+        self.0.iter().skip(1).any(|device| device.addrs.iter().any(is))
+    }
+
+    /// Whether a device receives packets to a multicast group without anybody's asking: all nodes, and in IPv6 all routers
+    /// and the solicited-node groups of its own addresses. Groups that a process joins are not known here.
+    /// Source: Linux `ip_mc_up` (net/ipv4/igmp.c), `addrconf_join_solict`, `ipv6_add_dev` (net/ipv6), v6.12.
+    pub fn listens(&self, device: DeviceId, group: IpAddr) -> bool {
+        match group {
+            IpAddr::V4(group) => group.octets() == [224, 0, 0, 1],
+            IpAddr::V6(group) => {
+                let last = group.to_bits() & 0xff_ffff;
+                let asked = group.to_bits() >> 24 == 0xff02_0000_0000_0000_0000_0001_ff;
+                let own = |(own, _): &(IpAddr, u8)| own.is_ipv6() && bits(*own) & 0xff_ffff == last;
+                matches!(
+                    group.segments(),
+                    [0xff01 | 0xff02, 0, 0, 0, 0, 0, 0, 1 | 2] | [0xff05, 0, 0, 0, 0, 0, 0, 2]
+                ) || asked && self.get(device).addrs.iter().any(own)
+            }
+        }
+    }
+
     /// Whether `addr` is the broadcast address of a network on a device.
     pub fn is_broadcast(&self, addr: IpAddr) -> bool {
         self.0.iter().skip(1).any(|device| device.is_broadcast(addr))

@@ -8,6 +8,7 @@ use crate::fate::{Fate, Walk};
 use crate::host::Host;
 use crate::packet::Packet;
 use crate::trace::{Note, Step, Steps};
+use crate::walk::Held;
 
 /// What became of bytes that came into a box.
 #[derive(Clone, Debug, PartialEq)]
@@ -20,6 +21,8 @@ pub struct Exchange {
     pub local: Vec<Vec<u8>>,
     /// The conntrack state at each pass of PREROUTING or OUTPUT.
     pub ct_states: Vec<&'static str>,
+    /// The packet, where `NFQUEUE` holds it: the verdict is `queued`.
+    pub held: Option<Box<Held>>,
     /// Every step.
     pub steps: Vec<Step>,
     /// Rules that were looked at.
@@ -50,11 +53,22 @@ impl Host {
         Ok(Exchange { is_v6, ..self.tell(&walk, steps)? })
     }
 
+    /// Lets a held packet go on, and tells what became of it.
+    pub fn exchange_held(&mut self, held: Held, now: Time) -> Result<Exchange, Error> {
+        let is_v6 = held.packet().headers.dst.is_ipv6();
+        let mut steps = Steps::default();
+        let walk = self.release(held, now, &mut steps)?;
+        Ok(Exchange { is_v6, ..self.tell(&walk, steps)? })
+    }
+
     fn tell(&self, walk: &Walk, steps: Steps) -> Result<Exchange, Error> {
         let mut exchange = Exchange::silent("drop");
         exchange.rules_walked = walk.rules_walked;
         exchange.ct_states = steps.0.iter().filter_map(ct_state).collect();
         exchange.steps = steps.0;
+        if let Fate::Queued(held) = &walk.fate {
+            exchange.held = Some(held.clone());
+        }
         exchange.verdict = self.put(&mut exchange.outs, &mut exchange.local, &walk.fate)?;
         Ok(exchange)
     }
@@ -77,6 +91,7 @@ impl Host {
                 local.push(packet.bytes()?);
                 "local".to_owned()
             }
+            Fate::Queued(_) => "queued".to_owned(),
             Fate::Dropped(_) => "drop".to_owned(),
             Fate::SendError(error) => format!("error:{error}"),
             Fate::Answered { answer, .. } => {
@@ -95,6 +110,7 @@ impl Exchange {
             outs: Vec::new(),
             local: Vec::new(),
             ct_states: Vec::new(),
+            held: None,
             steps: Vec::new(),
             rules_walked: 0,
             is_v6: false,

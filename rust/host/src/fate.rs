@@ -8,6 +8,7 @@ use kdp_packet::Headers;
 
 use crate::device::DeviceId;
 use crate::packet::Packet;
+use crate::walk::Held;
 
 /// What became of a packet at one box.
 #[derive(Clone, Debug, PartialEq)]
@@ -32,6 +33,8 @@ pub enum Fate {
         /// What became of the answer; `None` where no answer is made (a reset is never answered).
         answer: Option<Box<Fate>>,
     },
+    /// A rule handed it to a process, which has not decided yet.
+    Queued(Box<Held>),
     /// The sender, a process on this box, gets an error from the kernel.
     SendError(SendError),
 }
@@ -65,6 +68,8 @@ pub enum DropReason {
     DeviceDown,
     /// A fragment that waits for others of its packet, or contradicts them.
     Fragment,
+    /// It goes to a multicast group, and nobody here listens to it.
+    NoListener,
     /// A connection that was masqueraded leaves by another device now.
     OtherDevice,
 }
@@ -86,6 +91,7 @@ impl DropReason {
             DropReason::Blackhole => "a blackhole route takes it",
             DropReason::DeviceDown => "the device is down",
             DropReason::Fragment => "it is a fragment, and its packet is not whole yet",
+            DropReason::NoListener => "nobody here listens to that multicast group",
             DropReason::OtherDevice => "its masqueraded connection belongs to another device",
         }
     }
@@ -146,7 +152,7 @@ impl Fate {
     pub fn headers(&self) -> Option<&Headers> {
         match self {
             Fate::Sent { packet, .. } | Fate::Delivered(packet) => Some(&packet.headers),
-            Fate::Dropped(_) | Fate::Answered { .. } | Fate::SendError(_) => None,
+            Fate::Dropped(_) | Fate::Queued(_) | Fate::Answered { .. } | Fate::SendError(_) => None,
         }
     }
 }

@@ -13,7 +13,7 @@ use crate::device::{DeviceId, Devices, LOOPBACK};
 use crate::fragments::Fragments;
 use crate::route::{RouteKind, Routes};
 use crate::trace::{Record, Silent};
-use crate::walk::Context;
+use crate::walk::{Context, Held};
 use crate::{Error, Packet, Sysctls, Walk};
 
 /// How the rules of a box are evaluated. Both give the same answers and the same count of rules walked.
@@ -41,6 +41,8 @@ pub struct Host {
     /// What its rules remember.
     pub effects: Effects,
     pub(crate) fragments: Fragments,
+    /// Whether a process listens on every queue of `NFQUEUE`, and holds what comes. Without one packets are dropped there.
+    pub holds: bool,
     rulesets: [Arc<Ruleset>; 2],
     engines: [Engine; 2],
     nft: Arc<nft::Ruleset>,
@@ -60,6 +62,7 @@ impl Host {
             conntrack: Conntrack::new(settings, chance),
             effects: Effects::new(),
             fragments: Fragments::default(),
+            holds: false,
             rulesets: [Family::V4, Family::V6].map(|family| Arc::new(Ruleset::new(family))),
             engines: [Engine::indexed(), Engine::indexed()],
             nft: Arc::default(),
@@ -115,9 +118,6 @@ impl Host {
         self.apply_nft(&transaction, now)
     }
 
-    /// The rules of nftables, what they remember and whose addresses are whose.
-    pub(crate) fn nft_and_state(&mut self) -> (&nft::Ruleset, &mut nft::State, Local<'_>) {
-        (&self.nft, &mut self.nft_state, Local(&self.devices, &self.routes))
     /// What the rules of nftables remember.
     pub fn nft_state(&self) -> &nft::State {
         &self.nft_state
@@ -128,6 +128,9 @@ impl Host {
         self.nft.reset_counters(table, &mut self.nft_state)
     }
 
+    /// The rules of nftables, what they remember and whose addresses are whose.
+    pub(crate) fn nft_and_state(&mut self) -> (&nft::Ruleset, &mut nft::State, Local<'_>) {
+        (&self.nft, &mut self.nft_state, Local(&self.devices, &self.routes))
     }
 
     /// The draws of a packet at a moment.
@@ -189,6 +192,12 @@ impl Host {
         Context::new(self, now, ports, choose, record).send_local(packet)
     }
 
+    /// Lets a packet go on that `NFQUEUE` held.
+    pub fn release<R: Record>(&mut self, held: Held, now: Time, record: &mut R) -> Result<Walk, Error> {
+        let (draw, ports) = (self.draw(held.packet(), now), self.draw_ports(held.packet(), now));
+        Context::new(self, now, ports, &mut Run(draw), record).release(held)
+    }
+
     /// Rules, the engine that evaluates them, what they remember and whose addresses are whose.
     pub(crate) fn rules_and_state(
         &mut self,
@@ -202,7 +211,9 @@ impl Host {
     #[must_use]
     pub fn without_connections(&self) -> Host {
         let conntrack = Conntrack::new(self.conntrack.settings().clone(), self.chance);
-        let Host { name, devices, routes, sysctls, effects, rulesets, engines, nft, nft_state, chance, .. } = self;
+        let Host {
+            name, devices, routes, sysctls, effects, rulesets, engines, nft, nft_state, chance, ..
+        } = self;
         Host {
             name: name.clone(),
             devices: devices.clone(),
@@ -211,6 +222,7 @@ impl Host {
             conntrack,
             effects: effects.clone(),
             fragments: Fragments::default(),
+            holds: false,
             rulesets: rulesets.clone(),
             engines: engines.clone(),
             nft: nft.clone(),

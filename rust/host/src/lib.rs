@@ -28,3 +28,4 @@ pub use packet::Packet;
 pub use route::{RouteKind, Routes};
 pub use sysctl::Sysctls;
 pub use trace::{Note, Record, Silent, Step, Steps};
+pub use walk::Held;

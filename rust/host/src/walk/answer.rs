@@ -37,6 +37,7 @@ impl<C: Choose, R: Record> Context<'_, C, R> {
             Ok(fate) => fate,
             Err(Stop::Fate(fate)) => *fate,
             Err(Stop::Error(error)) => return Err(error.into()),
+            Err(Stop::Queue) => unreachable!("a hook holds what a rule hands to a queue"),
         };
         self.rules_walked = walked;
         Ok(Fate::Answered { why, answer: Some(Box::new(fate)) }.into())
@@ -55,6 +56,11 @@ impl<C: Choose, R: Record> Context<'_, C, R> {
 
     fn make_answer(&mut self, passage: &Passage, why: AnswerReason) -> Result<Option<Packet>, Error> {
         let offending = &passage.packet.headers;
+        // Nobody answers what went to many. Source: `__icmp_send`, `nf_send_reset`, `icmp6_send`, v6.12.
+        let limited = matches!(offending.dst, IpAddr::V4(dst) if dst.is_broadcast());
+        if limited || offending.dst.is_multicast() || self.host.devices.is_broadcast(offending.dst) {
+            return Ok(None);
+        }
         if let AnswerReason::Reject(RejectWith::TcpReset) = why {
             let reset = offending.sound.then(|| wire::tcp_reset(offending)).flatten();
             if reset.is_some()

@@ -38,6 +38,7 @@ pub(crate) struct Context<'a, C, R> {
 }
 
 /// A packet between two hooks.
+#[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Passage {
     packet: Packet,
     input: Option<DeviceId>,
@@ -48,7 +49,25 @@ pub(crate) struct Passage {
     attached: Attached,
 }
 
+/// A packet that a rule handed to a process (`NFQUEUE`), and that waits for its verdict: with its connection, which nobody
+/// else sees before it is confirmed.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Held {
+    passage: Passage,
+    hook: Hook,
+    /// What is left of the hook: the place of the next station.
+    next: usize,
+}
+
+impl Held {
+    /// The packet as it is at the hook.
+    pub fn packet(&self) -> &Packet {
+        &self.passage.packet
+    }
+}
+
 /// The connection that a packet belongs to.
+#[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Attached {
     /// Conntrack has not seen it yet.
     Nothing,
@@ -68,6 +87,8 @@ pub(crate) enum Attached {
 pub(crate) enum Stop {
     Fate(Box<Fate>),
     Error(Error),
+    /// A rule hands the packet to a process that listens.
+    Queue,
 }
 
 impl From<Error> for Stop {
@@ -121,22 +142,45 @@ impl<'a, C: Choose, R: Record> Context<'a, C, R> {
         self.finish(end)
     }
 
+    /// A held packet is accepted, and goes on behind the rule that held it.
+    /// Source: net/netfilter/nfnetlink_queue.c `nfqnl_reinject`, v6.12: with the next function of the hook.
+    pub(crate) fn release(mut self, held: Held) -> Result<Walk, Error> {
+        let end = self.resume(held);
+        self.finish(end)
+    }
+
+    fn resume(&mut self, Held { mut passage, hook, next }: Held) -> Result<Fate, Stop> {
+        self.pass_from(hook, next, &mut passage)?;
+        match hook {
+            Hook::Prerouting => self.arrive(passage),
+            Hook::Input => Ok(Fate::Delivered(passage.packet)),
+            Hook::Forward | Hook::Output => self.leave(passage),
+            Hook::Postrouting => self.go(passage),
+        }
+    }
+
     fn finish(self, end: Result<Fate, Stop>) -> Result<Walk, Error> {
         let fate = match end {
             Ok(fate) => fate,
             Err(Stop::Fate(fate)) => *fate,
             Err(Stop::Error(error)) => return Err(error),
+            Err(Stop::Queue) => unreachable!("a hook holds what a rule hands to a queue"),
         };
         Ok(Walk { fate, rules_walked: self.rules_walked })
     }
 
     /// From a device: PREROUTING, the routing decision, and on.
     fn from_device(&mut self, mut passage: Passage) -> Result<Fate, Stop> {
-        if routing::is_foreign_loopback(&passage) {
+        if routing::is_never_taken(&passage) {
             return Err(DropReason::MartianDestination.into());
         }
         self.gather(&mut passage)?;
         self.pass(Hook::Prerouting, &mut passage)?;
+        self.arrive(passage)
+    }
+
+    /// The routing decision, and on.
+    fn arrive(&mut self, mut passage: Passage) -> Result<Fate, Stop> {
         match self.route_input(&mut passage)? {
             Decision::Local => self.deliver(passage),
             Decision::Out => self.forward(passage),
@@ -189,6 +233,10 @@ impl<'a, C: Choose, R: Record> Context<'a, C, R> {
     /// POSTROUTING; what leaves by `lo` comes in by it again.
     fn leave(&mut self, mut passage: Passage) -> Result<Fate, Stop> {
         self.pass(Hook::Postrouting, &mut passage)?;
+        self.go(passage)
+    }
+
+    fn go(&mut self, mut passage: Passage) -> Result<Fate, Stop> {
         let (device, next_hop) = passage.output.take().expect("a packet that leaves was routed");
         if device == LOOPBACK {
             passage.input = Some(LOOPBACK);
@@ -207,13 +255,24 @@ impl<'a, C: Choose, R: Record> Context<'a, C, R> {
     /// Passes what is registered at a hook, by priority.
     fn pass(&mut self, hook: Hook, passage: &mut Passage) -> Result<(), Stop> {
         self.record.note(|| Note::Hook(hook));
+        self.pass_from(hook, 0, passage)
+    }
+
+    /// The same from one of its stations on; what a rule hands to a queue is held.
+    fn pass_from(&mut self, hook: Hook, first: usize, passage: &mut Passage) -> Result<(), Stop> {
         let before = (passage.packet.headers.src, passage.packet.headers.dst, passage.mark);
-        let mut above = None;
-        for (priority, station) in stations(hook) {
+        let mut above = first.checked_sub(1).map(|last| stations(hook)[last].0);
+        for (place, (priority, station)) in stations(hook).iter().enumerate().skip(first) {
             self.nft(hook, (above, *priority), passage)?;
             above = Some(*priority);
             match station {
-                Station::Rules(table) => self.rules(*table, hook, passage)?,
+                Station::Rules(table) => match self.rules(*table, hook, passage) {
+                    Err(Stop::Queue) => {
+                        let held = Held { passage: passage.clone(), hook, next: place + 1 };
+                        return Err(Fate::Queued(Box::new(held)).into());
+                    }
+                    walked => walked?,
+                },
                 Station::Track => self.track(passage, hook == Hook::Prerouting)?,
                 Station::Nat => self.nat(hook, passage)?,
                 Station::RouteAgain => {
@@ -222,6 +281,7 @@ impl<'a, C: Choose, R: Record> Context<'a, C, R> {
                         self.route_output_again(passage)?;
                     }
                 }
+                Station::Passed => self.note_passed(passage),
                 Station::Confirm => self.confirm(passage)?,
             }
         }
@@ -240,6 +300,8 @@ enum Station {
     Nat,
     /// Another route, if the packet's addresses or mark were changed.
     RouteAgain,
+    /// Translation of the destination is over: the packet's state is noted.
+    Passed,
     /// The connection enters the table.
     Confirm,
 }
@@ -253,6 +315,7 @@ const fn stations(hook: Hook) -> &'static [(i32, Station)] {
             (-200, Station::Track),
             (-150, Station::Rules(Table::Mangle)),
             (-100, Station::Nat),
+            (200, Station::Passed),
         ],
         Hook::Input => &[
             (-150, Station::Rules(Table::Mangle)),
@@ -260,26 +323,18 @@ const fn stations(hook: Hook) -> &'static [(i32, Station)] {
             (100, Station::Nat),
             (i32::MAX, Station::Confirm),
         ],
-        Hook::Forward => {
-            &[(-150, Station::Rules(Table::Mangle)), (0, Station::Rules(Table::Filter))]
-        }
+        Hook::Forward => &[(-150, Station::Rules(Table::Mangle)), (0, Station::Rules(Table::Filter))],
         Hook::Output => &[
             (-300, Station::Rules(Table::Raw)),
             (-200, Station::Track),
             (-150, Station::Rules(Table::Mangle)),
             (-100, Station::Nat),
             (-100, Station::RouteAgain),
+            (-50, Station::Passed),
             (0, Station::Rules(Table::Filter)),
         ],
-        Hook::Postrouting => &[
-            (-150, Station::Rules(Table::Mangle)),
-            (100, Station::Nat),
-            (i32::MAX, Station::Confirm),
-        ],
+        Hook::Postrouting => {
+            &[(-150, Station::Rules(Table::Mangle)), (100, Station::Nat), (i32::MAX, Station::Confirm)]
+        }
     }
 }
-                Station::Passed => self.note_passed(passage),
-    /// Translation of the destination is over: the packet's state is noted.
-    Passed,
-            (200, Station::Passed),
-            (-50, Station::Passed),

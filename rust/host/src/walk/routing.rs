@@ -6,7 +6,6 @@ use kdp_netfilter::vm::Choose;
 use kdp_packet::Family;
 
 use super::{Context, Passage, Stop};
-use crate::Error;
 use crate::device::{DeviceId, LOOPBACK};
 use crate::fate::{AnswerReason, DropReason, Fate, SendError};
 use crate::packet::Packet;
@@ -29,15 +28,19 @@ impl<C: Choose, R: Record> Context<'_, C, R> {
         let input = passage.input.expect("a packet from a device has one");
         let (src, dst) = (passage.packet.headers.src, passage.packet.headers.dst);
         if input != LOOPBACK {
-            self.check_source(input, src)?;
+            self.check_source(input, src, dst)?;
             self.check_destination(passage)?;
         }
-        if self.host.devices.is_local(dst) {
+        if dst.is_multicast() {
+            let listens = self.host.devices.listens(input, dst);
+            return if listens { Ok(Decision::Local) } else { Err(DropReason::NoListener.into()) };
+        }
+        let devices = &self.host.devices;
+        let is_ours = devices.is_local(dst) || devices.is_anycast(dst);
+        if is_ours || devices.is_broadcast(dst) || is_limited_broadcast(dst) {
             return Ok(Decision::Local);
         }
-        if dst.is_multicast() || self.host.devices.is_broadcast(dst) || is_limited_broadcast(dst) {
-            return Err(Error::NotModelled { what: "delivery of broadcast and multicast" }.into());
-        }
+        self.check_scope(input, passage)?;
         if !self.forwards(Family::of(dst)) {
             return Err(DropReason::NotForwarding.into());
         }
@@ -71,9 +74,33 @@ impl<C: Choose, R: Record> Context<'_, C, R> {
         self.answer(passage, AnswerReason::NoRoute(kind, code))
     }
 
-    /// Martian sources, and the way back. Source: `fib_validate_source`, `ip_handle_martian_source`.
-    fn check_source(&self, input: DeviceId, src: IpAddr) -> Result<(), DropReason> {
-        let loopback = src.is_loopback() && !(src.is_ipv4() && self.host.sysctls.route_localnet);
+    /// IPv6 sources that no router passes on, and link-local destinations, which are on the link of the device alone.
+    /// Source: net/ipv6/ip6_output.c `ip6_forward`, net/ipv6/route.c `rt6_need_strict`, v6.12.
+    fn check_scope(&mut self, input: DeviceId, passage: &mut Passage) -> Result<(), Stop> {
+        let (IpAddr::V6(src), IpAddr::V6(dst)) = (passage.packet.headers.src, passage.packet.headers.dst)
+        else {
+            return Ok(());
+        };
+        if src.is_unspecified() || src.is_unicast_link_local() {
+            return Err(DropReason::MartianSource.into());
+        }
+        let here = |kind| matches!(kind, RouteKind::Unicast { device, .. } if device == input);
+        if dst.is_unicast_link_local() && !self.host.routes.lookup(dst.into()).is_some_and(here) {
+            return Err(self.no_route(passage, (3, 0), (1, 0))?);
+        }
+        Ok(())
+    }
+
+    /// Martian sources, and the way back; IPv6 has neither. Source: `fib_validate_source`, `ip_handle_martian_source`,
+    /// `ip_mc_validate_source`.
+    fn check_source(&self, input: DeviceId, src: IpAddr, dst: IpAddr) -> Result<(), DropReason> {
+        let IpAddr::V4(from) = src else { return Ok(()) };
+        if from.octets()[0] == 0 {
+            let may = is_limited_broadcast(dst)
+                || matches!(dst, IpAddr::V4(dst) if dst.octets()[..3] == [224, 0, 0]);
+            return if may { Ok(()) } else { Err(DropReason::MartianSource) };
+        }
+        let loopback = from.is_loopback() && !self.host.sysctls.route_localnet;
         let own = self.host.devices.is_local(src) && !src.is_loopback();
         if loopback || own || src.is_multicast() || is_limited_broadcast(src) {
             return Err(DropReason::MartianSource);
@@ -92,6 +119,9 @@ impl<C: Choose, R: Record> Context<'_, C, R> {
     /// Nobody outside reaches the loopback network. An IPv6 packet that was translated to `::1` finds no route.
     fn check_destination(&mut self, passage: &mut Passage) -> Result<(), Stop> {
         let dst = passage.packet.headers.dst;
+        if matches!(dst, IpAddr::V4(dst) if dst.octets()[0] == 0) {
+            return Err(DropReason::MartianDestination.into());
+        }
         let allowed = dst.is_ipv4() && self.host.sysctls.route_localnet;
         if !dst.is_loopback() || allowed {
             return Ok(());
@@ -158,13 +188,14 @@ fn is_limited_broadcast(addr: IpAddr) -> bool {
     matches!(addr, IpAddr::V4(a) if a.is_broadcast())
 }
 
-/// `::1` on a device other than `lo`. Source: net/ipv6/ip6_input.c `ip6_rcv_core`, v6.12: dropped before any hook.
-pub(super) fn is_foreign_loopback(passage: &Passage) -> bool {
+/// What is dropped before any hook: on a device other than `lo` the address `::1`, a multicast source, and groups that reach no
+/// further than one device. Source: net/ipv6/ip6_input.c `ip6_rcv_core`, v6.12.
+pub(super) fn is_never_taken(passage: &Passage) -> bool {
     let headers = &passage.packet.headers;
-    let is_foreign = passage.input != Some(LOOPBACK) && headers.src.is_ipv6();
-    is_foreign && (headers.src.is_loopback() || headers.dst.is_loopback())
+    let (IpAddr::V6(src), IpAddr::V6(dst)) = (headers.src, headers.dst) else { return false };
+    let near = dst.is_multicast() && dst.octets()[1] & 15 <= 1;
+    passage.input != Some(LOOPBACK) && (src.is_loopback() || dst.is_loopback() || src.is_multicast() || near)
 }
-
 /// Whether a packet is longer than `mtu` and may not be cut. One that came in fragments is not too big if they are not.
 /// Source: `ip_exceeds_mtu` (net/ipv4/ip_forward.c), `ip6_pkt_too_big` (net/ipv6/ip6_output.c), v6.12.
 fn is_too_big(packet: &Packet, mtu: u32) -> bool {

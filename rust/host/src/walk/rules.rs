@@ -19,6 +19,7 @@ impl<C: Choose, R: Record> Context<'_, C, R> {
     /// What a chain that does not translate comes to.
     pub(super) fn decided(&mut self, verdict: Verdict, passage: &mut Passage) -> Result<(), Stop> {
         match verdict {
+            Verdict::Queue { .. } if self.host.holds => Err(Stop::Queue),
             Verdict::Accept | Verdict::Queue { bypass: true } => Ok(()),
             Verdict::Drop | Verdict::Queue { bypass: false } => Err(self.dropped(passage)),
             Verdict::Reject(with) => Err(self.answer(passage, AnswerReason::Reject(with))?),
