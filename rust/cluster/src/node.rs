@@ -6,7 +6,7 @@ use std::sync::Arc;
 use kdp_host::{Device, DeviceId, Host, RouteKind, Routes};
 use kdp_netfilter::conntrack::Settings as ConntrackSettings;
 use kdp_packet::{Cidr, Family};
-use kdp_proxy::{Config, Extent, Mode, NodeFacts, Proxier, View};
+use kdp_proxy::{Config, Extent, Mode, NftProxier, NodeFacts, Proxier, View};
 use kdp_sim::{Chance, Time};
 
 use crate::Error;
@@ -23,8 +23,14 @@ pub(crate) struct Node {
     pub(crate) host: Host,
     uplink: DeviceId,
     bridge: DeviceId,
-    proxiers: Vec<(Family, Proxier)>,
+    proxiers: Vec<FamilyProxier>,
     placed: u64,
+}
+
+/// kube-proxy for one family, in the mode that it runs in.
+enum FamilyProxier {
+    Iptables(Family, Box<Proxier>),
+    Nftables(Box<NftProxier>),
 }
 
 impl Node {
@@ -40,10 +46,10 @@ impl Node {
         let mut host = Host::new(name, ConntrackSettings::default(), Chance::new(options.seed));
         host.set_evaluator(options.evaluator);
         // Source: kube-proxy sets route_localnet for node ports on localhost.
-        host.sysctls.route_localnet = config.iptables_localhost_nodeports;
+        host.sysctls.route_localnet = config.mode == Mode::Iptables && config.iptables_localhost_nodeports;
         let uplink = host.devices.add(Device::new(UPLINK, &[]));
         let bridge = host.devices.add(Device::new(BRIDGE, &[]));
-        let proxiers = config.families.iter().map(|family| (*family, Proxier::new(&config, facts, *family)));
+        let proxiers = config.families.iter().map(|family| FamilyProxier::new(&config, facts, *family));
         let mut node = Node { uplink, bridge, proxiers: proxiers.collect(), host, placed: 0 };
         node.place(place);
         Ok(node)
@@ -80,24 +86,25 @@ impl Node {
 
     /// Brings the rules in line with the view. The cost follows what changed since the last time.
     pub(crate) fn sync(&mut self, view: &View, now: Time) -> Result<(), Error> {
-        for (family, proxier) in &mut self.proxiers {
-            if !proxier.is_behind(view) {
-                continue;
-            }
-            let synced = proxier.sync(view, self.host.ruleset(*family), now, Extent::Changed);
-            if let Err(error) = self.host.apply(&synced.transaction) {
-                proxier.failed();
-                return Err(error.into());
-            }
-        }
-        Ok(())
+        self.proxiers.iter_mut().try_for_each(|proxier| proxier.sync(&mut self.host, view, now))
     }
 
-    /// Takes a change of the Node object.
-    pub(crate) fn set_facts(&mut self, facts: &NodeFacts) {
-        for (_, proxier) in &mut self.proxiers {
-            proxier.set_node(facts);
+    /// Takes a change of the Node object, and of the networks that ServiceCIDR objects name.
+    pub(crate) fn set_facts(&mut self, facts: &NodeFacts, service_cidrs: &[Cidr]) {
+        for proxier in &mut self.proxiers {
+            match proxier {
+                FamilyProxier::Iptables(_, proxier) => proxier.set_node(facts),
+                FamilyProxier::Nftables(proxier) => {
+                    proxier.set_node(facts);
+                    proxier.set_service_cidrs(service_cidrs);
+                }
+            }
         }
+    }
+
+    /// Whether its rules are nftables'.
+    pub(crate) fn is_nftables(&self) -> bool {
+        self.proxiers.iter().any(|proxier| matches!(proxier, FamilyProxier::Nftables(_)))
     }
 
     /// The device that packets of local Pods come in by.
@@ -108,6 +115,36 @@ impl Node {
     /// The device that packets of everybody else come in by.
     pub(crate) fn uplink(&self) -> DeviceId {
         self.uplink
+    }
+}
+
+impl FamilyProxier {
+    fn new(config: &Config, facts: &NodeFacts, family: Family) -> FamilyProxier {
+        match config.mode {
+            Mode::Iptables => FamilyProxier::Iptables(family, Box::new(Proxier::new(config, facts, family))),
+            Mode::Nftables => FamilyProxier::Nftables(Box::new(NftProxier::new(config, facts, family))),
+        }
+    }
+
+    fn sync(&mut self, host: &mut Host, view: &View, now: Time) -> Result<(), Error> {
+        let done = match self {
+            FamilyProxier::Iptables(family, proxier) if proxier.is_behind(view) => {
+                let synced = proxier.sync(view, host.ruleset(*family), now, Extent::Changed);
+                host.apply(&synced.transaction).map(drop)
+            }
+            FamilyProxier::Nftables(proxier) if proxier.is_behind(view) => {
+                let synced = proxier.sync(view, now)?;
+                let mut changes = synced.cleanup.iter().chain([&synced.transaction]);
+                changes.try_for_each(|change| host.apply_nft(change, now))
+            }
+            _ => return Ok(()),
+        };
+        match self {
+            _ if done.is_ok() => {}
+            FamilyProxier::Iptables(_, proxier) => proxier.failed(),
+            FamilyProxier::Nftables(proxier) => proxier.failed(),
+        }
+        Ok(done?)
     }
 }
 
@@ -145,9 +182,6 @@ fn config(name: &str, place: &Place, options: &Options, pod_cidrs: &[Cidr]) -> R
         config.node_ips.extend(bridge.filter(|addr| !place.addrs.contains(addr)));
         config.primary_node_ips =
             [Family::V4, Family::V6].into_iter().filter_map(|family| place.primary(family)).collect();
-    }
-    if config.mode == Mode::Nftables {
-        return Err(kdp_proxy::Error::ModeNotModelled { mode: "nftables".to_owned() }.into());
     }
     config.check()?;
     Ok(config)

@@ -68,8 +68,11 @@ impl Options {
         let given: Given = serde_json::from_str(text)
             .map_err(|e| Error::Option { option: "options", why: e.to_string() })?;
         let default = Options::default();
-        if let Some(mode) = given.mode.filter(|mode| mode != "iptables") {
-            return Err(kdp_proxy::Error::ModeNotModelled { mode }.into());
+        let mut proxy = given.proxy.unwrap_or_default();
+        match given.mode.as_deref() {
+            None | Some("iptables") => {}
+            Some("nftables") => drop(proxy.insert("mode".to_owned(), "nftables".into())),
+            Some(mode) => return Err(kdp_proxy::Error::ModeNotModelled { mode: mode.to_owned() }.into()),
         }
         Ok(Options {
             seed: given.seed,
@@ -82,7 +85,7 @@ impl Options {
             complete: given.complete.unwrap_or(true),
             evaluator: given.evaluator.map_or(Ok(default.evaluator), |text| evaluator(&text))?,
             latency: latency(&given.latency)?,
-            proxy: given.proxy.unwrap_or_default(),
+            proxy,
         })
     }
 

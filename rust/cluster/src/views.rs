@@ -6,7 +6,7 @@ use kdp_host::{Batch, Exchange, RouteKind};
 use kdp_kube::labels::Selector;
 use kdp_kube::object::{KindName, Node as NodeObject, ObjectKey, Pod};
 use kdp_netfilter::conntrack::{Format, list};
-use kdp_netfilter::{Table, text};
+use kdp_netfilter::{Table, nft, text};
 use kdp_packet::{Family, FlowColumns, Verdicts};
 use serde_json::{Value, json};
 
@@ -68,9 +68,13 @@ impl Cluster {
         Ok(place.pods.iter().filter_map(v4).collect())
     }
 
-    /// A node's rules as iptables-save prints them.
+    /// A node's rules as iptables-save prints them; in nftables mode as `nft list ruleset` does, for both families.
     pub fn rules_saved(&mut self, node: &str, family: Family) -> Result<String, Error> {
-        Ok(text::print(self.node(node)?.host.ruleset(family)))
+        let node = self.node(node)?;
+        if node.is_nftables() {
+            return Ok(nft::print(node.host.nft()));
+        }
+        Ok(text::print(node.host.ruleset(family)))
     }
 
     /// One chain of a node as `iptables -t TABLE -L CHAIN -n` lists it.

@@ -7,8 +7,10 @@ use kdp_host::{Packet, Record, Walk};
 use kdp_kube::Store;
 use kdp_kube::object::{KindName, Node as NodeObject, ObjectKey};
 use kdp_netfilter::vm::Choose;
+use kdp_packet::Cidr;
 use kdp_proxy::{NodeFacts, View};
 use kdp_sim::Time;
+use serde_json::Value;
 
 use crate::Error;
 use crate::directory::{Directory, Place};
@@ -40,6 +42,17 @@ impl World {
         }
     }
 
+    /// The networks that ServiceCIDR objects name, in order of creation.
+    fn service_cidrs(&self) -> Vec<Cidr> {
+        let kind = KindName::of("networking.k8s.io/v1", "ServiceCIDR");
+        let objects = self.store.list(&kind, None).map(|object| object.to_value());
+        let cidrs = |object: Value| -> Vec<Cidr> {
+            let texts = object["spec"]["cidrs"].as_array().map_or(&[][..], |cidrs| cidrs);
+            texts.iter().filter_map(|text| Cidr::parse(text.as_str()?)).collect()
+        };
+        objects.flat_map(cidrs).collect()
+    }
+
     /// A node's place and facts. A Pod may name a node that has no object; it is a box all the same.
     fn place(&self, name: &str) -> Result<(Place, NodeFacts), Error> {
         let object = self.store.find::<NodeObject>("", name);
@@ -61,7 +74,7 @@ impl Nodes {
         }
         let node = self.0.get_mut(name).expect("it is there now");
         node.place(&place);
-        node.set_facts(&facts);
+        node.set_facts(&facts, &world.service_cidrs());
         node.sync(&world.view, world.now)?;
         Ok(node)
     }
