@@ -101,11 +101,13 @@ fn push(out: &mut Verdicts, walk: &Walk, sent: &Tuple) {
     let (verdict, headers) = match &walk.fate {
         Fate::Sent { packet, .. } => (RowVerdict::Forwarded, Some(&packet.headers)),
         Fate::Delivered(packet) => (RowVerdict::Delivered, Some(&packet.headers)),
-        Fate::Dropped(_) | Fate::Queued(_) => (RowVerdict::Dropped, None),
-        Fate::Answered { why: AnswerReason::NoRoute(..), .. } => (RowVerdict::NoRoute, None),
+        Fate::Dropped(_) | Fate::Queued(_) | Fate::SendError(SendError::NotPermitted) => {
+            (RowVerdict::Dropped, None)
+        }
+        Fate::Answered { why: AnswerReason::NoRoute(..), .. } | Fate::SendError(_) => {
+            (RowVerdict::NoRoute, None)
+        }
         Fate::Answered { .. } => (RowVerdict::Rejected, None),
-        Fate::SendError(SendError::NotPermitted) => (RowVerdict::Dropped, None),
-        Fate::SendError(_) => (RowVerdict::NoRoute, None),
     };
     let left = headers.map_or(*sent, |headers| headers.tuple(0));
     let bits = |addr: IpAddr| match addr {

@@ -140,7 +140,7 @@ impl Devices {
             IpAddr::V4(group) => group.octets() == [224, 0, 0, 1],
             IpAddr::V6(group) => {
                 let last = group.to_bits() & 0xff_ffff;
-                let asked = group.to_bits() >> 24 == 0xff02_0000_0000_0000_0000_0001_ff;
+                let asked = group.to_bits() >> 24 == 0x00ff_0200_0000_0000_0000_0000_01ff;
                 let own = |(own, _): &(IpAddr, u8)| own.is_ipv6() && bits(*own) & 0xff_ffff == last;
                 matches!(
                     group.segments(),

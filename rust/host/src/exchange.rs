@@ -43,12 +43,11 @@ impl Host {
             return Err(Error::NotModelled { what: "IPv4 options that a router reads or writes" });
         }
         let is_v6 = packet.headers.dst.is_ipv6();
-        let walk = match device {
-            Some(device) => self.receive_recorded(device, packet, now, &mut steps)?,
-            None => {
-                let mut run = kdp_netfilter::vm::Run(self.draw(&packet, now));
-                self.send_local_choosing(packet, now, &mut run, &mut steps)?
-            }
+        let walk = if let Some(device) = device {
+            self.receive_recorded(device, packet, now, &mut steps)?
+        } else {
+            let mut run = kdp_netfilter::vm::Run(self.draw(&packet, now));
+            self.send_local_choosing(packet, now, &mut run, &mut steps)?
         };
         Ok(Exchange { is_v6, ..self.tell(&walk, steps)? })
     }

@@ -43,7 +43,7 @@ impl Routes {
                 Some((_, count)) => *count += 1,
                 None => lengths.push((to.prefix_len(), 1)),
             }
-            lengths.sort_unstable_by(|a, b| b.0.cmp(&a.0));
+            lengths.sort_unstable_by_key(|(len, _)| std::cmp::Reverse(*len));
         }
     }
 

@@ -30,10 +30,10 @@ impl<C: Choose, R: Record> Context<'_, C, R> {
             };
             return Ok(fate.into());
         };
-        let attached = self.attach_answer(passage);
+        let attached = attach_answer(passage);
         let answer = Passage { packet, input: None, output: None, mark: 0, zone: None, attached };
         let walked = self.rules_walked;
-        let fate = match self.from_here(answer) {
+        let fate = match self.send_out(answer) {
             Ok(fate) => fate,
             Err(Stop::Fate(fate)) => *fate,
             Err(Stop::Error(error)) => return Err(error.into()),
@@ -41,17 +41,6 @@ impl<C: Choose, R: Record> Context<'_, C, R> {
         };
         self.rules_walked = walked;
         Ok(Fate::Answered { why, answer: Some(Box::new(fate)) }.into())
-    }
-
-    /// The answer is of the other direction, and RELATED.
-    fn attach_answer(&mut self, passage: &mut Passage) -> Attached {
-        match std::mem::replace(&mut passage.attached, Attached::Invalid) {
-            Attached::Fresh(connection) => Attached::Answer(connection),
-            Attached::Entry { id, direction, .. } => {
-                Attached::Entry { id, direction: direction.flip(), state: PacketState::Related }
-            }
-            _ => Attached::Nothing,
-        }
     }
 
     fn make_answer(&mut self, passage: &Passage, why: AnswerReason) -> Result<Option<Packet>, Error> {
@@ -118,4 +107,15 @@ fn deserves_error(offending: &Headers) -> bool {
         });
     let nobody = offending.src.is_unspecified() || offending.src.is_multicast();
     !error && !nobody && offending.sound && offending.fragment.offset == 0
+}
+
+/// The answer is of the other direction, and RELATED.
+fn attach_answer(passage: &mut Passage) -> Attached {
+    match std::mem::replace(&mut passage.attached, Attached::Invalid) {
+        Attached::Fresh(connection) => Attached::Answer(connection),
+        Attached::Entry { id, direction, .. } => {
+            Attached::Entry { id, direction: direction.flip(), state: PacketState::Related }
+        }
+        _ => Attached::Nothing,
+    }
 }

@@ -130,7 +130,7 @@ impl<'a, C: Choose, R: Record> Context<'a, C, R> {
             zone: None,
             attached: Attached::Nothing,
         };
-        let end = self.from_device(passage);
+        let end = self.come_in(passage);
         self.finish(end)
     }
 
@@ -138,7 +138,7 @@ impl<'a, C: Choose, R: Record> Context<'a, C, R> {
     pub(crate) fn send_local(mut self, packet: Packet) -> Result<Walk, Error> {
         let passage =
             Passage { packet, input: None, output: None, mark: 0, zone: None, attached: Attached::Nothing };
-        let end = self.from_here(passage);
+        let end = self.send_out(passage);
         self.finish(end)
     }
 
@@ -170,7 +170,7 @@ impl<'a, C: Choose, R: Record> Context<'a, C, R> {
     }
 
     /// From a device: PREROUTING, the routing decision, and on.
-    fn from_device(&mut self, mut passage: Passage) -> Result<Fate, Stop> {
+    fn come_in(&mut self, mut passage: Passage) -> Result<Fate, Stop> {
         if routing::is_never_taken(&passage) {
             return Err(DropReason::MartianDestination.into());
         }
@@ -224,7 +224,7 @@ impl<'a, C: Choose, R: Record> Context<'a, C, R> {
     }
 
     /// From the box itself: a route, OUTPUT, perhaps another route, POSTROUTING.
-    fn from_here(&mut self, mut passage: Passage) -> Result<Fate, Stop> {
+    fn send_out(&mut self, mut passage: Passage) -> Result<Fate, Stop> {
         self.route_output(&mut passage)?;
         self.pass(Hook::Output, &mut passage)?;
         self.leave(passage)
@@ -244,7 +244,7 @@ impl<'a, C: Choose, R: Record> Context<'a, C, R> {
             if matches!(passage.attached, Attached::Invalid) {
                 passage.attached = Attached::Nothing;
             }
-            return self.from_device(passage);
+            return self.come_in(passage);
         }
         if !self.host.devices.get(device).up {
             return Err(DropReason::DeviceDown.into());

@@ -80,7 +80,7 @@ impl<C: Choose, R: Record> Context<'_, C, R> {
                 self.set_up(passage, manip, &NatRange { addrs: Some((addr, addr)), ..range });
             }
             Verdict::Masquerade(range) => self.masquerade(passage, &range)?,
-            Verdict::Drop | Verdict::Queue { bypass: false } => return Err(self.dropped(passage)),
+            Verdict::Drop | Verdict::Queue { bypass: false } => return Err(super::rules::dropped(passage)),
             Verdict::Reject(with) => return Err(self.answer(passage, AnswerReason::Reject(with))?),
         }
         Ok(true)

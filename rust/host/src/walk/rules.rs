@@ -21,20 +21,12 @@ impl<C: Choose, R: Record> Context<'_, C, R> {
         match verdict {
             Verdict::Queue { .. } if self.host.holds => Err(Stop::Queue),
             Verdict::Accept | Verdict::Queue { bypass: true } => Ok(()),
-            Verdict::Drop | Verdict::Queue { bypass: false } => Err(self.dropped(passage)),
+            Verdict::Drop | Verdict::Queue { bypass: false } => Err(dropped(passage)),
             Verdict::Reject(with) => Err(self.answer(passage, AnswerReason::Reject(with))?),
             Verdict::Dnat(_) | Verdict::Snat(_) | Verdict::Masquerade(_) | Verdict::Redirect(_) => {
                 unreachable!("only nat chains have rules that translate: loading refuses others")
             }
         }
-    }
-
-    /// A local sender is told when its packet is dropped in OUTPUT; nobody else is.
-    pub(super) fn dropped(&self, passage: &Passage) -> Stop {
-        if passage.input.is_none() {
-            return crate::Fate::SendError(crate::SendError::NotPermitted).into();
-        }
-        DropReason::Rule.into()
     }
 
     /// What a table of iptables says.
@@ -155,4 +147,12 @@ pub(super) fn ct_state(state: PacketState) -> CtState {
         PacketState::Established => CtState::Established,
         PacketState::Related => CtState::Related,
     }
+}
+
+/// A local sender is told when its packet is dropped in OUTPUT; nobody else is.
+pub(super) fn dropped(passage: &Passage) -> Stop {
+    if passage.input.is_none() {
+        return crate::Fate::SendError(crate::SendError::NotPermitted).into();
+    }
+    DropReason::Rule.into()
 }
