@@ -115,6 +115,7 @@ CODES: dict[str, type[KdpError]] = {
     "proxy-option-not-valid": UsageError,
     "proxy-object-not-valid": ValidationError,
     "proxy-endpoint-text-refused": ValidationError,
+    "proxy-nft-comment-too-long": ValidationError,
     "rule-syntax": RuleError,
     "rule-match-not-modelled": UnsupportedRuleError,
     "rule-target-not-modelled": UnsupportedRuleError,
