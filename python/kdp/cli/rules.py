@@ -1,4 +1,4 @@
-"""``kdp rules``: a node's rules, as iptables-save, iptables-restore and iptables -L -n have them."""
+"""``kdp rules``: a node's rules, as iptables-save, iptables-restore, iptables -L -n or nft list ruleset have them."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from kdp.cli.session import Session, cluster_options
+from kdp.cli.session import Session, cluster_options, mode_option
 from kdp.errors import UsageError
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ TABLES = ("raw", "mangle", "nat", "filter")
 @click.command("rules")
 @click.argument("verb", required=False, type=click.Choice(["count"]), metavar="[count]")
 @click.option("--node", metavar="NAME", help="Whose rules (default: the first node's).")
-@click.option("--mode", type=click.Choice(["iptables"]), default="iptables", show_default=True)
+@mode_option
 @click.option("-4", "family", flag_value="IPv4", default="IPv4", help="The IPv4 rules (default).")
 @click.option("-6", "family", flag_value="IPv6", help="The IPv6 rules.")
 @click.option(
@@ -51,8 +51,13 @@ def command(
     kdp rules --node n1 -f dump.yaml > n1.save
     kdp rules --node n1 --chain KUBE-SERVICES -f dump.yaml
     kdp rules count --node n1 -f dump.yaml
+    kdp rules --node n1 --mode nftables -f dump.yaml > n1.nft
     """  # noqa: D301 -- click keeps lines together after a backspace
     form = output or ("list" if chain else "save")
+    if mode == "nftables" and (form != "save" or table or chain or verb):
+        raise UsageError(
+            "argument-invalid", "--mode nftables: rules are printed whole, as `nft list ruleset` prints them"
+        )
     cluster = session.load(mode=mode)
     if verb == "count":
         _print_counts(cluster.rule_counts(node), as_json=form == "json")

@@ -16,7 +16,7 @@ from kdp.errors import UsageError
 if TYPE_CHECKING:
     from kdp.cluster import Cluster
 
-__all__ = ["Session", "cluster_options"]
+__all__ = ["Session", "cluster_options", "mode_option"]
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -88,6 +88,14 @@ class Session:
             for note in cluster.notes:
                 click.echo(f"note: {note}", err=True)
         return cluster, sources
+
+
+def mode_option(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Add ``--mode``: the way in which kube-proxy runs."""
+    modes = click.Choice(["iptables", "nftables"])
+    return click.option(
+        "--mode", type=modes, default="iptables", show_default=True, help="The mode of kube-proxy."
+    )(command)
 
 
 def _options() -> list[Decorator]:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from kdp.cli.session import Session, cluster_options
+from kdp.cli.session import Session, cluster_options, mode_option
 from kdp.errors import NotFoundError, UsageError
 from kdp.kinds import find_kind
 
@@ -24,6 +24,7 @@ EXIT_FINDING = 3
 @click.option("--from", "source", metavar="FROM", help="Who connects, in place of the first argument.")
 @click.option("--via", metavar="NODE", help="The node that packets from outside come to first.")
 @click.option("--explore", is_flag=True, help="Every outcome with its probability.")
+@mode_option
 @click.option("--protocol", type=click.Choice(["tcp", "udp"]), default="tcp", show_default=True)
 @click.option(
     "--sport",
@@ -42,6 +43,7 @@ def command(
     source: str | None,
     via: str | None,
     explore: bool,
+    mode: str,
     protocol: str,
     sport: int | None,
     output: str,
@@ -57,7 +59,7 @@ def command(
     kdp trace pod/web-1 checkout:80 --explore -n shop -f dump.yaml
     """  # noqa: D301 -- click keeps lines together after a backspace
     source, to = _ends(ends, source)
-    cluster = session.load()
+    cluster = session.load(mode=mode)
     client, namespace = _client(cluster, source, session)
     target = _target(cluster, to)
     asked: dict[str, Any] = {"namespace": namespace, "protocol": protocol, "sport": sport, "via": via}
