@@ -113,9 +113,9 @@ impl Host {
 
     /// Does what an `nft -f` script says, which is called `source` in errors; all of it or nothing.
     pub fn load_nft(&mut self, text: &str, source: &str, now: Time) -> Result<(), kdp_netfilter::Error> {
-        let known = |table: &nft::Table, set: &str| self.nft.shape(table, set);
-        let transaction = nft::parse(text, source, &known)?;
-        self.apply_nft(&transaction, now)
+        nft::load(Arc::make_mut(&mut self.nft), text, source, now)?;
+        self.nft_state.retain(&self.nft);
+        Ok(())
     }
 
     /// What the rules of nftables remember.
@@ -265,7 +265,7 @@ impl Locality for Local<'_> {
     fn device_to(&self, addr: IpAddr) -> Option<&str> {
         match self.1.lookup(addr)? {
             RouteKind::Unicast { device, .. } => Some(&self.0.get(device).name),
-            RouteKind::Unreachable | RouteKind::Prohibit | RouteKind::Blackhole => None,
+            RouteKind::Unreachable | RouteKind::Prohibit | RouteKind::Blackhole | RouteKind::Throw => None,
         }
     }
 

@@ -10,6 +10,7 @@ mod exchange;
 mod fate;
 mod fragments;
 mod host;
+mod ip_tool;
 mod packet;
 mod route;
 mod segment;

@@ -24,6 +24,8 @@ pub enum RouteKind {
     Prohibit,
     /// Throws it away in silence.
     Blackhole,
+    /// As if the table had no route: no other table is asked here.
+    Throw,
 }
 
 /// Routes of both families.
@@ -63,7 +65,8 @@ impl Routes {
     /// The route that a packet to `dst` takes.
     pub fn lookup(&self, dst: IpAddr) -> Option<RouteKind> {
         let lengths = &self.lengths[index(Family::of(dst))];
-        lengths.iter().find_map(|(len, _)| self.routes.get(&Cidr::new(dst, *len)?)).copied()
+        let found = lengths.iter().find_map(|(len, _)| self.routes.get(&Cidr::new(dst, *len)?)).copied();
+        found.filter(|kind| *kind != RouteKind::Throw)
     }
 
     /// All routes, the longest prefixes first, then by network.
@@ -108,6 +111,8 @@ mod tests {
         assert_eq!(to([10, 2, 2, 3]), Some(by(2)));
         assert_eq!(to([1, 1, 1, 1]), Some(by(1)));
         assert_eq!(routes.lookup("fd00::1".parse().unwrap()), None);
+        routes.add(net("10.3.0.0/16"), RouteKind::Throw);
+        assert_eq!(to([10, 3, 2, 3]), None);
         routes.remove_device(DeviceId(2));
         assert_eq!(routes.lookup([10, 2, 2, 3].into()), Some(by(1)));
     }

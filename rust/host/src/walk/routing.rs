@@ -52,7 +52,7 @@ impl<C: Choose, R: Record> Context<'_, C, R> {
             Some(RouteKind::Blackhole) => Err(DropReason::Blackhole.into()),
             Some(RouteKind::Unreachable) => Err(self.no_route(passage, (3, 1), (1, 0))?),
             Some(RouteKind::Prohibit) => Err(self.no_route(passage, (3, 13), (1, 1))?),
-            None => Err(self.no_route(passage, (3, 0), (1, 0))?),
+            Some(RouteKind::Throw) | None => Err(self.no_route(passage, (3, 0), (1, 0))?),
         }
     }
 
@@ -165,7 +165,7 @@ impl<C: Choose, R: Record> Context<'_, C, R> {
             Some(RouteKind::Unreachable) => refused(SendError::HostUnreachable),
             Some(RouteKind::Prohibit) => refused(SendError::PermissionDenied),
             Some(RouteKind::Blackhole) => refused(SendError::InvalidArgument),
-            None => refused(SendError::NetworkUnreachable),
+            Some(RouteKind::Throw) | None => refused(SendError::NetworkUnreachable),
         }
     }
 
