@@ -112,7 +112,7 @@ mod tests {
         assert_eq!(to([1, 1, 1, 1]), Some(by(1)));
         assert_eq!(routes.lookup("fd00::1".parse().unwrap()), None);
         routes.add(net("10.3.0.0/16"), RouteKind::Throw);
-        assert_eq!(to([10, 3, 2, 3]), None);
+        assert_eq!(routes.lookup([10, 3, 2, 3].into()), None);
         routes.remove_device(DeviceId(2));
         assert_eq!(routes.lookup([10, 2, 2, 3].into()), Some(by(1)));
     }
