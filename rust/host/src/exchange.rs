@@ -4,6 +4,7 @@ use kdp_netfilter::CtState;
 use kdp_sim::Time;
 
 use crate::Error;
+use crate::device::DeviceId;
 use crate::fate::{Fate, Walk};
 use crate::host::Host;
 use crate::packet::Packet;
@@ -42,14 +43,18 @@ impl Host {
         if packet.has_working_options() {
             return Err(Error::NotModelled { what: "IPv4 options that a router reads or writes" });
         }
-        let is_v6 = packet.headers.dst.is_ipv6();
+        let (is_v6, is_icmp) = (packet.headers.dst.is_ipv6(), packet.headers.proto.is_icmp());
         let walk = if let Some(device) = device {
             self.receive_recorded(device, packet, now, &mut steps)?
         } else {
             let mut run = kdp_netfilter::vm::Run(self.draw(&packet, now));
             self.send_local_choosing(packet, now, &mut run, &mut steps)?
         };
-        Ok(Exchange { is_v6, ..self.tell(&walk, steps)? })
+        let mut exchange = Exchange { is_v6, ..self.tell(&walk, steps)? };
+        if let Fate::Answered { answer: Some(answer), .. } = &walk.fate {
+            exchange.verdict = answered(answer, device, is_icmp, &exchange).to_owned();
+        }
+        Ok(exchange)
     }
 
     /// Lets a held packet go on, and tells what became of it.
@@ -57,7 +62,11 @@ impl Host {
         let is_v6 = held.packet().headers.dst.is_ipv6();
         let mut steps = Steps::default();
         let walk = self.release(held, now, &mut steps)?;
-        Ok(Exchange { is_v6, ..self.tell(&walk, steps)? })
+        let mut exchange = Exchange { is_v6, ..self.tell(&walk, steps)? };
+        if exchange.verdict == "reject" {
+            exchange.verdict = if exchange.outs.is_empty() { "local" } else { "forward" }.to_owned();
+        }
+        Ok(exchange)
     }
 
     fn tell(&self, walk: &Walk, steps: Steps) -> Result<Exchange, Error> {
@@ -113,6 +122,30 @@ impl Exchange {
             steps: Vec::new(),
             rules_walked: 0,
             is_v6: false,
+        }
+    }
+}
+
+/// What an answered packet's verdict is by what is seen of it from outside. A rejection goes back to where the packet came
+/// from: an answer that leaves by another device looks forwarded, and a reset that a process on the box gets looks
+/// delivered, as does an error about its own ICMP.
+fn answered(answer: &Fate, device: Option<DeviceId>, is_icmp: bool, seen: &Exchange) -> &'static str {
+    match answer {
+        Fate::Sent { device: out, .. }
+            if device.is_none_or(|device| device == *out) && seen.outs.len() == 1 =>
+        {
+            "reject"
+        }
+        Fate::Sent { .. } => "forward",
+        Fate::Delivered(answer) if answer.headers.proto.is_icmp() && !is_icmp => "reject",
+        Fate::Delivered(_) => "local",
+        Fate::Dropped(_) | Fate::Queued(_) | Fate::Answered { .. } | Fate::SendError(_)
+            if device.is_some() =>
+        {
+            "drop"
+        }
+        Fate::Dropped(_) | Fate::Queued(_) | Fate::Answered { .. } | Fate::SendError(_) => {
+            "error:Operation not permitted"
         }
     }
 }

@@ -132,3 +132,14 @@ fn ipv4_options_that_a_router_works_on_are_named() {
         );
     }
 }
+
+#[test]
+fn a_reset_to_the_box_itself_looks_delivered_and_an_error_looks_like_a_rejection() {
+    let reset = "-A OUTPUT -p tcp --syn -j REJECT --reject-with tcp-reset\nCOMMIT\n";
+    let mut host = host(&REJECT.replace("COMMIT\n", reset));
+    let at = |text: &str, port| (text.parse::<IpAddr>().unwrap(), port);
+    let mut syn = Headers::plain(Proto::TCP, at("10.0.0.1", 1000), at("10.1.0.2", 80));
+    syn.tcp.as_mut().unwrap().flags = kdp_packet::flags::SYN;
+    assert_eq!(sends(&mut host, &wire::build(&syn, b"")).verdict, "local");
+    assert_eq!(sends(&mut host, &udp("10.0.0.1", "10.1.0.2")).verdict, "reject");
+}
