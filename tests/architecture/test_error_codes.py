@@ -32,7 +32,7 @@ def codes_of_crates(root: Path) -> dict[str, list[str]]:
     for path in sorted(root.glob("rust/*/src/**/error.rs")):
         lists = LIST.findall(re.sub(r"//.*", "", path.read_text()))
         assert lists, f"{path.relative_to(root)} has no `pub const CODES: &[&str] = &[...]`"
-        found[path.parts[-3]] = [code for text in lists for code in re.findall(r'"([^"]*)"', text)]
+        found[str(path.relative_to(root / "rust"))] = [code for text in lists for code in re.findall(r'"([^"]*)"', text)]
     return found
 
 
