@@ -52,7 +52,7 @@ impl Host {
         };
         let mut exchange = Exchange { is_v6, ..self.tell(&walk, steps)? };
         if let Fate::Answered { answer: Some(answer), .. } = &walk.fate {
-            exchange.verdict = answered(answer, device, is_icmp, &exchange).to_owned();
+            answered(answer, device, is_icmp, &exchange).clone_into(&mut exchange.verdict);
         }
         Ok(exchange)
     }
@@ -64,7 +64,8 @@ impl Host {
         let walk = self.release(held, now, &mut steps)?;
         let mut exchange = Exchange { is_v6, ..self.tell(&walk, steps)? };
         if exchange.verdict == "reject" {
-            exchange.verdict = if exchange.outs.is_empty() { "local" } else { "forward" }.to_owned();
+            let seen = if exchange.outs.is_empty() { "local" } else { "forward" };
+            seen.clone_into(&mut exchange.verdict);
         }
         Ok(exchange)
     }

@@ -23,8 +23,7 @@ impl Host {
         let unknown = || Error::Topology { why: format!("ip {} is not modelled", arguments.join(" ")) };
         let (family, words) = match arguments {
             ["-6", rest @ ..] => (Family::V6, rest),
-            ["-4", rest @ ..] => (Family::V4, rest),
-            rest => (Family::V4, rest),
+            words => (Family::V4, words.strip_prefix(&["-4"]).unwrap_or(words)),
         };
         let done = match words {
             ["route" | "r", verb, rest @ ..] => self.ip_route(verb, family, rest)?,

@@ -57,6 +57,17 @@ pub struct NatTo {
 }
 
 impl Filter {
+    /// Whether it says IPv4 or IPv6, by `-f` or by an address.
+    pub fn names_family(&self) -> bool {
+        let addrs = [self.orig_src, self.orig_dst, self.reply_src, self.reply_dst];
+        self.family.is_some() || addrs.iter().any(Option::is_some)
+    }
+
+    /// Whether it asks for a port.
+    pub fn names_ports(&self) -> bool {
+        [self.orig_sport, self.orig_dport, self.reply_sport, self.reply_dport].iter().any(Option::is_some)
+    }
+
     /// Whether the tool means this connection.
     ///
     /// Source: conntrack-tools, src/conntrack.c `nfct_filter`; `libnetfilter_conntrack` `nfct_getobjopt` (what counts as

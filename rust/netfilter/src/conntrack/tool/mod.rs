@@ -101,6 +101,12 @@ impl Conntrack {
             Command::Count => Ran { text: format!("{}\n", self.count(now)), ..Ran::default() },
             Command::Update { filter, timeout, mark } => {
                 let ids: Vec<EntryId> = self.select(filter, now).iter().map(EntryView::id).collect();
+                if !filter.names_family() {
+                    // The kernel refuses an update that says no family. Source: conntrack-tools 1.4.7, observed: "Operation
+                    // not supported"; with ports nothing is found at all.
+                    let found = !ids.is_empty() && !filter.names_ports();
+                    return if found { Ran { status: 1, ..Ran::default() } } else { met(0, String::new()) };
+                }
                 for id in &ids {
                     timeout.map(|seconds| self.set_timeout(*id, seconds, now));
                     mark.map(|mark| self.set_mark(*id, mark, now));

@@ -88,7 +88,9 @@ fn commands_report_what_they_met() {
     let mut table = table();
     run(&mut table, "-I -p udp -s 10.0.0.5 -d 10.96.0.10 --sport 4000 --dport 53 -t 60 -g 10.244.0.2:53");
     assert_eq!(run(&mut table, "-D -p udp --orig-dst 10.96.0.10 --dst-nat 10.244.0.3").status, 1);
-    assert_eq!(run(&mut table, "-U -p udp --timeout 33").count, Some(1));
+    assert_eq!(run(&mut table, "-U -p udp --timeout 44"), Ran { status: 1, ..Ran::default() }, "no family");
+    assert_eq!(run(&mut table, "-U -p tcp --timeout 44").count, Some(0));
+    assert_eq!(run(&mut table, "-U -p udp -f ipv4 --timeout 33").count, Some(1));
     assert_eq!(run(&mut table, "-L").text.split(' ').nth(7), Some("33"), "{}", run(&mut table, "-L").text);
     assert_eq!(run(&mut table, "-L -f ipv6"), Ran { count: Some(0), ..Ran::default() });
     assert_eq!(run(&mut table, "-C").text, "1\n");
