@@ -5,6 +5,7 @@
 //! ([`Rcode::Outside`]).
 
 mod resolver;
+pub mod server;
 #[cfg(test)]
 mod tests;
 
