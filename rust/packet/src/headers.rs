@@ -49,7 +49,9 @@ pub struct Headers {
     pub id: u16,
     /// Fragmentation.
     pub fragment: Fragment,
-    /// Whether the transport header is complete and its checksum right. A tracker calls others INVALID.
+    /// Whether the transport header is complete, and its lengths fit the packet. A tracker calls others INVALID.
+    pub whole: bool,
+    /// Whether it is whole and its checksum right.
     pub sound: bool,
     /// TCP's own fields.
     pub tcp: Option<Tcp>,
@@ -148,6 +150,7 @@ impl Headers {
             tos: 0,
             id: 0,
             fragment: Fragment { df: true, ..Fragment::default() },
+            whole: true,
             sound: true,
             tcp,
             sctp: None,

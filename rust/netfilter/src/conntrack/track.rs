@@ -140,10 +140,10 @@ impl Conntrack {
 
     /// Whether the trackers would look at the transport header at all.
     ///
-    /// Outside of PREROUTING, and with `checksum` off, a wrong checksum passes; a truncated TCP header never does.
+    /// Outside of PREROUTING, and with `checksum` off, a wrong checksum passes; a header that is cut short never does.
+    /// Source: `tcp_error`, `udp_error`, `nf_conntrack_icmp_error`, `sctp_error`, v6.12: lengths first, then the checksum.
     fn is_sound(&self, headers: &Headers, at_prerouting: bool) -> bool {
-        let parsed = headers.proto != Proto::TCP || headers.tcp.is_some();
-        parsed && (headers.sound || !at_prerouting || self.settings.checksum == 0)
+        headers.whole && (headers.sound || !at_prerouting || self.settings.checksum == 0)
     }
 
     /// Looks a packet up in the zone of either direction.

@@ -126,20 +126,24 @@ fn skip_extensions(headers: &mut Headers, bytes: &[u8]) -> usize {
 fn transport(headers: &mut Headers, segment: &[u8]) {
     let (src, dst, proto) = (headers.src, headers.dst, headers.proto);
     let checked = |segment: &[u8]| transport_checksum(src, dst, proto, segment) == 0;
-    headers.sound = match proto {
-        Proto::TCP => tcp(headers, segment) && checked(segment),
-        Proto::UDP => {
-            udp(headers, segment)
-                && (word(segment, 6) == 0 || checked(&segment[..usize::from(word(segment, 4))]))
-        }
-        Proto::ICMP | Proto::ICMPV6 => icmp(headers, segment) && checked(segment),
+    headers.whole = match proto {
+        Proto::TCP => tcp(headers, segment),
+        Proto::UDP => udp(headers, segment),
+        Proto::ICMP | Proto::ICMPV6 => icmp(headers, segment),
         Proto::SCTP => {
             headers.sctp = sctp::parse(segment).map(Box::new);
-            ports(headers, segment) && sctp::is_right(segment)
+            ports(headers, segment) && segment.len() >= 12
         }
         _ if proto.has_ports() => ports(headers, segment) && segment.len() >= 8,
         _ => true,
     };
+    headers.sound = headers.whole
+        && match proto {
+            Proto::TCP | Proto::ICMP | Proto::ICMPV6 => checked(segment),
+            Proto::UDP => word(segment, 6) == 0 || checked(&segment[..usize::from(word(segment, 4))]),
+            Proto::SCTP => sctp::is_right(segment),
+            _ => true,
+        };
 }
 
 fn ports(headers: &mut Headers, segment: &[u8]) -> bool {

@@ -134,3 +134,16 @@ fn a_segment_size_is_put_in_or_lowered_with_its_checksums() {
     patch(&mut bytes, &lower).unwrap();
     assert_eq!(parse(&bytes).unwrap(), lower);
 }
+
+#[test]
+fn a_header_cut_short_is_told_from_a_wrong_checksum() {
+    let mut bytes = build(&syn(), b"hello");
+    *bytes.last_mut().unwrap() ^= 1;
+    let damaged = parse(&bytes).unwrap();
+    assert_eq!((damaged.whole, damaged.sound), (true, false));
+    bytes[20 + 12] = 0xf0;
+    assert!(!parse(&bytes).unwrap().whole, "the header would end behind the packet");
+    let mut udp = build(&Headers::plain(Proto::UDP, (v4(1), 1), (v4(2), 2)), b"abc");
+    udp[25] = 40;
+    assert!(!parse(&udp).unwrap().whole, "the length reaches beyond the packet");
+}
