@@ -16,7 +16,7 @@ use crate::cluster::Cluster;
 use crate::path::{End, Entry, Path, Way, carry};
 use crate::question::Question;
 use crate::steps;
-use crate::world::walk_box;
+use crate::world::{World, walk_box};
 
 /// A trace being written.
 struct Writing {
@@ -121,10 +121,7 @@ impl Cluster {
                 (packet, Entry { node, way: Way::Local }, endpoint)
             }
             end => {
-                (writing.verdict, writing.reason) = unfinished(&end);
-                if let End::World { packet } | End::Nobody { packet, .. } = &end {
-                    trace["delivered"] = steps::ends(&packet.headers);
-                }
+                (writing.verdict, writing.reason) = unfinished(&self.world, &end);
                 return Ok(());
             }
         };
@@ -135,7 +132,7 @@ impl Cluster {
         writing.step(6, &format!("{}:{} answers", answer.src, answer.sport), Some(&entry.node), Vec::new());
         writing.last()["after"] = steps::ends(&answer);
         let back = self.tell(entry, answer.clone())?;
-        writing.returns(client, &answer, &back, trace);
+        writing.returns(&self.world, client, &answer, &back, trace);
         self.complete_handshake(client, request, &back)
     }
 
@@ -286,7 +283,7 @@ impl Writing {
     }
 
     /// Step 7.
-    fn returns(&mut self, client: &Client, answer: &Headers, back: &Told, trace: &mut Value) {
+    fn returns(&mut self, world: &World, client: &Client, answer: &Headers, back: &Told, trace: &mut Value) {
         let home =
             reached(back).filter(|_| client.is_outside() || !matches!(back.path.end, End::World { .. }));
         let title = match home {
@@ -300,7 +297,7 @@ impl Writing {
                 self.last()["after"] = steps::ends(reply);
                 trace["reply"] = steps::ends(reply);
             }
-            None => (self.verdict, self.reason) = unfinished(&back.path.end),
+            None => (self.verdict, self.reason) = unfinished(world, &back.path.end),
         }
     }
 }
@@ -333,22 +330,32 @@ fn arrival(end: &End) -> (String, Value) {
 }
 
 /// Verdict and reason of a path on which nobody got the packet.
-pub(crate) fn unfinished(end: &End) -> (&'static str, Option<String>) {
+pub(crate) fn unfinished(world: &World, end: &End) -> (&'static str, Option<String>) {
     match end {
         End::Stopped { node, fate } => {
             let (verdict, reason, _) = steps::stopped(node, fate);
             (verdict, Some(reason))
         }
-        End::World { packet } => {
-            let why =
-                format!("{} is not in the cluster: what happens there is not modelled", packet.headers.dst);
-            ("no-route", Some(why))
-        }
+        End::World { packet } => ("no-route", Some(beyond(world, &packet.headers))),
         End::Nobody { node, packet } => {
             let why = format!("no Pod on node {node} has the address {}", packet.headers.dst);
             ("no-route", Some(why))
         }
         End::Pod { .. } | End::Node { .. } => ("delivered", None),
+    }
+}
+
+/// Why a packet that left the cluster reaches nobody that kdp knows.
+fn beyond(world: &World, headers: &Headers) -> String {
+    let addr = headers.dst.to_string();
+    let is_its =
+        |service: &&Service| service.spec.cluster_ip == addr || service.spec.cluster_ips.contains(&addr);
+    match world.store.all::<Service>(None).find(|service| is_its(service)) {
+        Some(service) => format!(
+            "no rule translates {} {addr}:{}: Service {}/{} has no such port, and the packet leaves as it is",
+            headers.proto, headers.dport, service.meta.namespace, service.meta.name
+        ),
+        None => format!("{addr} is not in the cluster: what happens there is not modelled"),
     }
 }
 

@@ -14,6 +14,7 @@ use crate::client::Client;
 use crate::cluster::Cluster;
 use crate::path::{End, Entry, Way, carry};
 use crate::question::Question;
+use crate::world::World;
 
 /// More endpoints than any Service has.
 const BRANCHES_MAX: usize = 100_000;
@@ -78,7 +79,7 @@ impl Cluster {
             }?;
             Ok((walk, crate::path::Uplinks { uplink }))
         })?;
-        Ok(outcome(&path.end))
+        Ok(outcome(world, &path.end))
     }
 }
 
@@ -94,8 +95,8 @@ fn with_chance(mut outcome: Value, nominal: Probability, kernel: Probability) ->
     outcome
 }
 
-fn outcome(end: &End) -> Value {
-    let (verdict, reason) = unfinished(end);
+fn outcome(world: &World, end: &End) -> Value {
+    let (verdict, reason) = unfinished(world, end);
     let endpoint = match end {
         End::Pod { pod, packet } => json!({
             "namespace": pod.namespace, "name": pod.name, "node": pod.node.to_string(),
