@@ -23,5 +23,5 @@ pub use rule::{
     Verdict,
 };
 pub use ruleset::{BaseChain, Ruleset};
-pub use text::{parse, print, print_rule};
+pub use text::{load, parse, print, print_rule};
 pub use transaction::{Op, Step, Transaction};

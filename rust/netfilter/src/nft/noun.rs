@@ -227,6 +227,8 @@ pub struct Set {
     pub flags: SetFlags,
     /// How long elements live that do not say otherwise.
     pub timeout: Option<Time>,
+    /// How often the kernel looks for elements that timed out; nothing depends on it here.
+    pub gc_interval: Option<Time>,
     /// `auto-merge`: adjacent ranges become one.
     pub auto_merge: bool,
     /// The largest number of elements.
@@ -244,6 +246,7 @@ impl Set {
             data: None,
             flags: SetFlags::default(),
             timeout: None,
+            gc_interval: None,
             auto_merge: false,
             size: None,
             comment: None,

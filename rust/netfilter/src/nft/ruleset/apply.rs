@@ -6,15 +6,12 @@ use std::sync::Arc;
 
 use kdp_sim::Time;
 
+use super::check::{text_of, unknown};
 use super::elements::{Elements, Stored};
 use super::journal::Done;
-use super::uses::{Reference, of_element, of_rule};
 use super::{ChainContent, Content, Installed, Reached, Ruleset, SetContent};
 use crate::nft::error::{Error, Noun};
-use crate::nft::{
-    Chain, Data, Element, Expr, MapsTo, Object, Op, Right, Rule, Set, SetRef, Statement, Step, Table,
-    TableFamily, Transaction,
-};
+use crate::nft::{Chain, Element, Object, Op, Rule, Set, Step, Table, TableFamily, Transaction};
 use crate::{Name, Policy};
 
 /// Does the steps in order. On an error gives its step, and leaves the rules as they were.
@@ -54,45 +51,41 @@ impl Applying<'_> {
     }
 
     fn step(&mut self, step: &Step) -> Outcome {
-        let (table, op) = match step {
-            Step::FlushRuleset(family) => return self.flush_ruleset(*family),
-            Step::In(table, op) => (table, op),
-        };
-        match op {
-            Op::AddTable(comment) => return self.add_table(table, comment.clone()),
-            Op::DestroyTable if !self.ruleset.by_name.contains_key(table) => return Ok(()),
-            _ => {}
+        match step {
+            Step::FlushRuleset(family) => self.flush_ruleset(*family),
+            Step::In(table, Op::AddTable(comment)) => self.add_table(table, comment.clone()),
+            Step::In(table, op) => match (self.ruleset.by_name.get(table), op) {
+                (Some(id), op) => return self.op(*id, op),
+                (None, Op::DestroyTable) => {}
+                (None, _) => return Err(unknown(table, Noun::Table, &table.name)),
+            },
         }
-        let id = *self.ruleset.by_name.get(table).ok_or_else(|| unknown(table, Noun::Table, &table.name))?;
+        Ok(())
+    }
+
+    /// A step in a table that is there.
+    fn op(&mut self, id: u64, op: &Op) -> Outcome {
         match op {
-            Op::AddTable(_) => unreachable!("handled above"),
+            Op::AddTable(_) => unreachable!("a table is added before it is there"),
             Op::DeleteTable | Op::DestroyTable => self.delete_table(id),
             Op::FlushTable => self.flush_table(id),
-            Op::AddChain(chain) => return self.add_chain(id, chain),
             Op::FlushChain(name) => self.flush_chain(id, self.chain(id, name)?),
-            Op::DeleteChain(name) => return self.delete_chain(id, name),
-            Op::DestroyChain(name) => {
-                return if self.home(id).chain_id(name).is_some() {
-                    self.delete_chain(id, name)
-                } else {
-                    Ok(())
-                };
-            }
-            Op::AddRule(name, rule) => return self.add_rule(id, name, rule, false),
-            Op::InsertRule(name, rule) => return self.add_rule(id, name, rule, true),
-            Op::DeleteRule(name, handle) => return self.delete_rule(id, name, *handle),
-            Op::AddSet(set) => return self.add_set(id, set),
             Op::FlushSet(name) => self.flush_set(id, self.set(id, name)?),
-            Op::DeleteSet(name) => return self.delete_set(id, name),
-            Op::DestroySet(name) => {
-                return if self.home(id).set_id(name).is_some() { self.delete_set(id, name) } else { Ok(()) };
-            }
-            Op::AddElements(name, elements) => return self.add_elements(id, name, elements, false),
-            Op::CreateElements(name, elements) => return self.add_elements(id, name, elements, true),
-            Op::DeleteElements(name, elements) => return self.delete_elements(id, name, elements, true),
-            Op::DestroyElements(name, elements) => return self.delete_elements(id, name, elements, false),
-            Op::AddObject(object) => return self.add_object(id, object),
-            Op::DeleteObject(name) => return self.delete_object(id, name),
+            Op::AddObject(object) => self.add_object(id, object),
+            Op::DestroyChain(name) if self.home(id).chain_id(name).is_none() => {}
+            Op::DestroySet(name) if self.home(id).set_id(name).is_none() => {}
+            Op::AddChain(chain) => self.add_chain(id, chain)?,
+            Op::DeleteChain(name) | Op::DestroyChain(name) => self.delete_chain(id, name)?,
+            Op::AddRule(name, rule) => self.add_rule(id, name, rule, false)?,
+            Op::InsertRule(name, rule) => self.add_rule(id, name, rule, true)?,
+            Op::DeleteRule(name, handle) => self.delete_rule(id, name, *handle)?,
+            Op::AddSet(set) => self.add_set(id, set)?,
+            Op::DeleteSet(name) | Op::DestroySet(name) => self.delete_set(id, name)?,
+            Op::AddElements(name, elements) => self.add_elements(id, name, elements, false)?,
+            Op::CreateElements(name, elements) => self.add_elements(id, name, elements, true)?,
+            Op::DeleteElements(name, elements) => self.delete_elements(id, name, elements, true)?,
+            Op::DestroyElements(name, elements) => self.delete_elements(id, name, elements, false)?,
+            Op::DeleteObject(name) => self.delete_object(id, name)?,
         }
         Ok(())
     }
@@ -116,22 +109,22 @@ impl Applying<'_> {
         self.ruleset.handles
     }
 
-    fn add_table(&mut self, table: &Table, comment: Option<Arc<str>>) -> Outcome {
+    fn add_table(&mut self, table: &Table, comment: Option<Arc<str>>) {
         if self.ruleset.by_name.contains_key(table) {
-            return Ok(());
+            return;
         }
         let id = self.handle();
         self.ruleset.put_table(id, Content::new(table.clone(), comment));
         self.done.push(Done::TableMade(id));
-        Ok(())
     }
 
-    fn flush_ruleset(&mut self, family: Option<TableFamily>) -> Outcome {
+    fn flush_ruleset(&mut self, family: Option<TableFamily>) {
         let wanted = |table: &Table| family.is_none_or(|family| family == table.family);
         let ids: Vec<u64> =
             self.ruleset.by_name.iter().filter(|(table, _)| wanted(table)).map(|(_, id)| *id).collect();
-        ids.into_iter().for_each(|id| self.delete_table(id));
-        Ok(())
+        for id in ids {
+            self.delete_table(id);
+        }
     }
 
     fn delete_table(&mut self, id: u64) {
@@ -141,7 +134,9 @@ impl Applying<'_> {
 
     fn flush_table(&mut self, id: u64) {
         let chains: Vec<u64> = self.home(id).chains.keys().copied().collect();
-        chains.into_iter().for_each(|chain| self.flush_chain(id, chain));
+        for chain in chains {
+            self.flush_chain(id, chain);
+        }
     }
 
     fn add_chain(&mut self, table: u64, chain: &Chain) -> Outcome {
@@ -243,7 +238,7 @@ impl Applying<'_> {
 
     fn remove_element(&mut self, table: u64, set: u64, number: u64) {
         let stored = self.ruleset.take_element(table, set, number);
-        self.done.push(Done::ElementTaken(table, set, number, stored));
+        self.done.push(Done::ElementTaken(table, set, number, Box::new(stored)));
     }
 
     fn delete_set(&mut self, table: u64, name: &str) -> Outcome {
@@ -320,17 +315,20 @@ impl Applying<'_> {
         Ok(())
     }
 
-    fn add_object(&mut self, table: u64, object: &Object) -> Outcome {
+    fn add_object(&mut self, table: u64, object: &Object) {
         if self.home(table).objects.contains_key(&object.name) {
-            return Ok(());
+            return;
         }
         let id = self.handle();
         self.ruleset.content(table).objects.insert(object.name.clone(), (id, object.clone()));
         self.done.push(Done::ObjectMade(table, object.name.clone()));
-        Ok(())
     }
 
     fn delete_object(&mut self, table: u64, name: &str) -> Outcome {
+        let uses = self.home(table).object_uses(name);
+        if uses > 0 {
+            return Err(in_use(&self.home(table).table, Noun::Object, name, uses));
+        }
         let Some(object) = self.ruleset.content(table).objects.remove(name) else {
             return Err(unknown(&self.home(table).table, Noun::Object, name));
         };
@@ -339,111 +337,6 @@ impl Applying<'_> {
     }
 }
 
-fn unknown(table: &Table, noun: Noun, name: &str) -> Error {
-    Error::Unknown { table: table.to_string(), noun, name: name.to_string() }
-}
-
 fn in_use(table: &Table, noun: Noun, name: &str, uses: u32) -> Error {
     Error::InUse { table: table.to_string(), noun, name: name.to_string(), uses }
-}
-
-fn text_of(set: &Set, element: &Element) -> String {
-    crate::nft::text::key_text(&set.key, &element.key)
-}
-
-impl Content {
-    fn new(table: Table, comment: Option<Arc<str>>) -> Content {
-        Content {
-            table,
-            comment,
-            chains: std::collections::BTreeMap::new(),
-            chain_ids: hashbrown::HashMap::default(),
-            sets: std::collections::BTreeMap::new(),
-            set_ids: hashbrown::HashMap::default(),
-            objects: std::collections::BTreeMap::new(),
-        }
-    }
-
-    fn mismatch(&self, object: String, found: String, allowed: String) -> Error {
-        Error::Mismatch { table: self.table.to_string(), object, found, allowed }
-    }
-
-    fn element_exists(&self, set: &Set, element: &Element) -> Error {
-        let element = text_of(set, element);
-        Error::ElementExists { table: self.table.to_string(), set: set.name.to_string(), element }
-    }
-
-    fn check_element(&self, set: &Set, element: &Element) -> Outcome {
-        let object = || format!("set {}, element {}", set.name, text_of(set, element));
-        if element.key.len() != set.key.len() {
-            let (found, allowed) = (element.key.len(), set.key.len());
-            let object = format!("set {}", set.name);
-            return Err(self.mismatch(object, format!("a key of {found}"), format!("a key of {allowed}")));
-        }
-        if !set.flags.interval && !element.key.iter().all(|span| span.is_one()) {
-            let allowed = "one value, unless the set has the flag interval".to_string();
-            return Err(self.mismatch(object(), "a range".to_string(), allowed));
-        }
-        let fits = match (&set.data, &element.data) {
-            (None, None) | (Some(MapsTo::Verdict), Some(Data::Verdict(_))) => true,
-            (Some(MapsTo::Values(types)), Some(Data::Values(values))) => types.len() == values.len(),
-            _ => false,
-        };
-        if !fits {
-            let allowed = "what the map is declared to give, and nothing for a set".to_string();
-            return Err(self.mismatch(object(), "something else".to_string(), allowed));
-        }
-        self.check_all(|each| of_element(element, each))
-    }
-
-    fn check_rule(&self, rule: &Rule) -> Outcome {
-        self.check_all(|each| of_rule(rule, each))?;
-        rule.statements.iter().try_for_each(|statement| self.check_lookup(statement))
-    }
-
-    fn check_all<'a>(&self, all: impl FnOnce(&mut dyn FnMut(Reference<'a>))) -> Outcome {
-        let mut wrong = Ok(());
-        all(&mut |reference| {
-            if wrong.is_ok() {
-                wrong = self.check_reference(&reference);
-            }
-        });
-        wrong
-    }
-
-    fn check_reference(&self, reference: &Reference<'_>) -> Outcome {
-        match reference {
-            Reference::Chain(name) => match self.chain_id(name) {
-                None => Err(unknown(&self.table, Noun::Chain, name.as_str())),
-                Some(id) if self.chain(id).chain.base.is_some() => {
-                    Err(Error::JumpToBase { table: self.table.to_string(), chain: name.to_string() })
-                }
-                Some(_) => Ok(()),
-            },
-            Reference::Set(name) if self.set_id(name).is_none() => Err(unknown(&self.table, Noun::Set, name)),
-            Reference::Object(name) if !self.objects.contains_key(*name) => {
-                Err(unknown(&self.table, Noun::Object, name))
-            }
-            Reference::Set(_) | Reference::Object(_) => Ok(()),
-        }
-    }
-
-    /// A key has as many parts as the set's, and a map is asked for what it gives.
-    fn check_lookup(&self, statement: &Statement) -> Outcome {
-        let (key, set, gives) = match statement {
-            Statement::Match { left, right: Right::Set(SetRef::Named(name)), .. } => (left, name, None),
-            Statement::Vmap { key, map: SetRef::Named(name) } => (key, name, Some(MapsTo::Verdict)),
-            Statement::Update { key, set, .. } => (key, set, None),
-            _ => return Ok(()),
-        };
-        let (_, content) = self.set_named(set).expect("references were checked");
-        let parts = if let Expr::Concat(parts) = key { parts.len() } else { 1 };
-        if parts == content.set.key.len() && (gives.is_none() || gives == content.set.data) {
-            return Ok(());
-        }
-        let found = format!("a lookup with a key of {parts}");
-        let allowed =
-            format!("a key of {}, and what the set or map is declared to give", content.set.key.len());
-        Err(self.mismatch(format!("set {set}"), found, allowed))
-    }
 }

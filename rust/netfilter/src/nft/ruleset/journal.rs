@@ -19,7 +19,7 @@ pub(super) enum Done {
     SetMade(u64, u64),
     SetTaken(u64, u64, Box<SetContent>),
     ElementMade(u64, u64, u64),
-    ElementTaken(u64, u64, u64, Stored),
+    ElementTaken(u64, u64, u64, Box<Stored>),
     ObjectMade(u64, Arc<str>),
     ObjectTaken(u64, (u64, Object)),
 }
@@ -38,7 +38,7 @@ impl Ruleset {
             Done::SetMade(table, set) => drop(self.take_set(table, set)),
             Done::SetTaken(table, set, content) => self.put_set(table, set, *content),
             Done::ElementMade(table, set, number) => drop(self.take_element(table, set, number)),
-            Done::ElementTaken(table, set, number, stored) => self.put_element(table, set, number, stored),
+            Done::ElementTaken(table, set, number, stored) => self.put_element(table, set, number, *stored),
             Done::ObjectMade(table, name) => drop(self.content(table).objects.remove(&name)),
             Done::ObjectTaken(table, object) => {
                 self.content(table).objects.insert(object.1.name.clone(), object);

@@ -1,6 +1,7 @@
 //! Tables with what is in them, and the change of them by transactions.
 
 mod apply;
+mod check;
 mod elements;
 mod journal;
 mod reach;
@@ -88,7 +89,16 @@ impl Ruleset {
 
     /// Does all of the transaction, or nothing of it. `now` is when timeouts of its elements begin.
     pub fn apply(&mut self, transaction: &Transaction, now: Time) -> Result<(), Error> {
-        apply::apply(self, transaction, now).map_err(|(_, error)| error.into())
+        self.apply_steps(transaction, now).map_err(|(_, error)| error.into())
+    }
+
+    /// The same; an error comes with its step.
+    pub(crate) fn apply_steps(
+        &mut self,
+        transaction: &Transaction,
+        now: Time,
+    ) -> Result<(), (usize, super::Error)> {
+        apply::apply(self, transaction, now)
     }
 
     /// Whether there is a nat chain that sees packets of the family: then packets of it are translated.
@@ -167,6 +177,18 @@ impl BaseChain {
 }
 
 impl Content {
+    fn new(table: Table, comment: Option<Arc<str>>) -> Content {
+        Content {
+            table,
+            comment,
+            chains: BTreeMap::new(),
+            chain_ids: HashMap::default(),
+            sets: BTreeMap::new(),
+            set_ids: HashMap::default(),
+            objects: BTreeMap::new(),
+        }
+    }
+
     pub(crate) fn chain(&self, id: u64) -> &ChainContent {
         self.chains.get(&id).expect("a chain's number is used while it is there")
     }

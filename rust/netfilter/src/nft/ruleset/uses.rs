@@ -91,6 +91,17 @@ impl Content {
         of_element(element, &mut |reference| self.count(&reference, by));
     }
 
+    /// How many rules name an object: asked when one is deleted, so not counted before.
+    pub(super) fn object_uses(&self, object: &str) -> u32 {
+        let mut uses = 0;
+        for installed in self.chains.values().flat_map(|chain| &chain.rules) {
+            of_rule(&installed.rule, &mut |reference| {
+                uses += u32::from(matches!(reference, Reference::Object(name) if name == object));
+            });
+        }
+        uses
+    }
+
     fn count(&mut self, reference: &Reference<'_>, by: i32) {
         let uses = match reference {
             Reference::Chain(name) => {

@@ -18,4 +18,4 @@ mod values;
 pub use self::print::print;
 pub(crate) use self::print_rule::key_text;
 pub use self::print_rule::print_rule;
-pub use self::script::parse;
+pub use self::script::{load, parse};

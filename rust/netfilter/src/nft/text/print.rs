@@ -1,6 +1,7 @@
 //! What `nft list ruleset` prints.
 
 use kdp_sim::Time;
+use std::fmt::Write;
 
 use super::block::PRIORITIES;
 use super::print_rule::{element, limit, print_rule, quota};
@@ -17,7 +18,7 @@ pub fn print(ruleset: &Ruleset) -> String {
 }
 
 fn table(out: &mut String, content: &Content) {
-    out.push_str(&format!("table {} {{\n", content.table));
+    let _ = writeln!(out, "table {} {{", content.table);
     comment(out, 1, content.comment.as_deref());
     let mut objects: Vec<_> = content.objects.values().collect();
     objects.sort_by_key(|(id, _)| *id);
@@ -31,7 +32,7 @@ fn table(out: &mut String, content: &Content) {
 
 fn comment(out: &mut String, depth: usize, comment: Option<&str>) {
     if let Some(comment) = comment {
-        out.push_str(&format!("{}comment \"{comment}\"\n", "\t".repeat(depth)));
+        let _ = writeln!(out, "{}comment \"{comment}\"", "\t".repeat(depth));
     }
 }
 
@@ -51,15 +52,20 @@ fn set(content: &SetContent) -> String {
     match &set.data {
         None => {}
         Some(MapsTo::Verdict) => out.push_str(" : verdict"),
-        Some(MapsTo::Values(values)) => out.push_str(&format!(" : {}", types(values))),
+        Some(MapsTo::Values(values)) => {
+            let _ = write!(out, " : {}", types(values));
+        }
     }
     out.push('\n');
     if let Some(size) = set.size {
-        out.push_str(&format!("\t\tsize {size}\n"));
+        let _ = writeln!(out, "\t\tsize {size}");
     }
     flags(&mut out, set.flags);
     if let Some(timeout) = set.timeout {
-        out.push_str(&format!("\t\ttimeout {}\n", duration(timeout)));
+        let _ = writeln!(out, "\t\ttimeout {}", duration(timeout));
+    }
+    if let Some(interval) = set.gc_interval {
+        let _ = writeln!(out, "\t\tgc-interval {}", duration(interval));
     }
     if set.auto_merge {
         out.push_str("\t\tauto-merge\n");
@@ -84,7 +90,7 @@ fn flags(out: &mut String, flags: SetFlags) {
     ];
     let names: Vec<&str> = named.into_iter().filter(|(is, _)| *is).map(|(_, name)| name).collect();
     if !names.is_empty() {
-        out.push_str(&format!("\t\tflags {}\n", names.join(",")));
+        let _ = writeln!(out, "\t\tflags {}", names.join(","));
     }
 }
 
@@ -118,7 +124,7 @@ fn chain(home: &Content, content: &ChainContent) -> String {
         out.push_str(&base_line(base));
     }
     for installed in &content.rules {
-        out.push_str(&format!("\t\t{}\n", print_rule(home.table.family, &installed.rule)));
+        let _ = writeln!(out, "\t\t{}", print_rule(home.table.family, &installed.rule));
     }
     out.push_str("\t}\n");
     out
@@ -153,7 +159,7 @@ pub(super) fn duration(time: Time) -> String {
         let count = millis / each;
         millis %= each;
         if count > 0 {
-            text.push_str(&format!("{count}{unit}"));
+            let _ = write!(text, "{count}{unit}");
         }
     }
     if text.is_empty() { "0s".to_string() } else { text }

@@ -1,5 +1,6 @@
 //! Rules, expressions and values as nft prints them.
 
+use std::fmt::Write;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use kdp_packet::Family;
@@ -117,12 +118,18 @@ fn expr(expr: &Expr) -> String {
         Expr::Bits { of, mask, xor } => {
             let (of_text, kind) = (self::expr(of), kind_of(of));
             let bits = |bits: u32| value(kind, Span::one(bits.into()));
-            match (*mask, *xor) {
-                (mask, 0) => format!("{of_text} & {}", bits(mask)),
-                (u32::MAX, xor) => format!("{of_text} ^ {}", bits(xor)),
-                (mask, xor) if mask == !xor => format!("{of_text} | {}", bits(xor)),
-                (mask, xor) => format!("{of_text} & {} ^ {}", bits(mask), bits(xor)),
+            // Source: nftables 1.0.6, src/netlink_delinearize.c, `netlink_parse_bitwise_bool`.
+            let (or, xor) = (xor & !mask, xor & mask);
+            let and = mask | or;
+            let mut text = of_text;
+            for (sign, shown, number) in
+                [("&", and != u32::MAX, and), ("^", xor != 0, xor), ("|", or != 0, or)]
+            {
+                if shown {
+                    let _ = write!(text, " {sign} {}", bits(number));
+                }
             }
+            text
         }
         Expr::Concat(parts) => parts.iter().map(self::expr).collect::<Vec<_>>().join(" . "),
         Expr::Map { key, map } => {
@@ -208,15 +215,17 @@ fn set_ref(set: &SetRef, key: &[Type], data: Option<&MapsTo>) -> String {
 pub(super) fn element(element: &Element, key: &[Type], data: Option<&MapsTo>) -> String {
     let mut text = key_text(key, &element.key);
     if let Some(timeout) = element.timeout {
-        text.push_str(&format!(" timeout {}", duration(timeout)));
+        let _ = write!(text, " timeout {}", duration(timeout));
     }
     if let Some(comment) = &element.comment {
-        text.push_str(&format!(" comment \"{comment}\""));
+        let _ = write!(text, " comment \"{comment}\"");
     }
     match (&element.data, data) {
-        (Some(Data::Verdict(verdict)), _) => text.push_str(&format!(" : {verdict}")),
+        (Some(Data::Verdict(verdict)), _) => {
+            let _ = write!(text, " : {verdict}");
+        }
         (Some(Data::Values(values)), Some(MapsTo::Values(types))) => {
-            text.push_str(&format!(" : {}", key_text(types, values)));
+            let _ = write!(text, " : {}", key_text(types, values));
         }
         _ => {}
     }
@@ -293,7 +302,9 @@ fn nat(nat: &Nat) -> String {
         text.push_str(if family == Family::V4 { " ip" } else { " ip6" });
     }
     match &nat.from {
-        Some(from) => text.push_str(&format!(" to {}", expr(from))),
+        Some(from) => {
+            let _ = write!(text, " to {}", expr(from));
+        }
         None => text.push_str(&range(&nat.range)),
     }
     let flags = [
@@ -303,7 +314,7 @@ fn nat(nat: &Nat) -> String {
     ];
     let flags: Vec<&str> = flags.into_iter().filter(|(is, _)| *is).map(|(_, name)| name).collect();
     if !flags.is_empty() {
-        text.push_str(&format!(" {}", flags.join(",")));
+        let _ = write!(text, " {}", flags.join(","));
     }
     text
 }
@@ -371,8 +382,8 @@ pub(super) fn quota(quota: Quota) -> String {
 
 /// Source: nftables 1.0.6, src/statement.c, `get_rate`: the largest unit that divides it.
 fn bytes(count: u64) -> String {
-    let units = [("mbytes", 1 << 20), ("kbytes", 1 << 10)];
-    match units.into_iter().find(|(_, size)| count > 0 && count % size == 0) {
+    let units = [("mbytes", 1u64 << 20), ("kbytes", 1 << 10)];
+    match units.into_iter().find(|(_, size)| count > 0 && count.is_multiple_of(*size)) {
         Some((unit, size)) => format!("{} {unit}", count / size),
         None => format!("{count} bytes"),
     }

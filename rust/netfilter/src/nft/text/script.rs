@@ -5,8 +5,9 @@ use super::cursor::Cursor;
 use super::lex::tokens;
 use super::statement::rule;
 use super::values;
-use crate::nft::{MapsTo, Op, Step, Table, TableFamily, Transaction, Type};
-use crate::{Error, Name};
+use crate::nft::{MapsTo, Op, Ruleset, Step, Table, TableFamily, Transaction, Type};
+use crate::{Error, Name, Place};
+use kdp_sim::Time;
 
 /// What later commands need to know of a set that an earlier one declared, or that is there.
 pub(super) type Shape = (Vec<Type>, Option<MapsTo>);
@@ -15,6 +16,8 @@ pub(super) type Shape = (Vec<Type>, Option<MapsTo>);
 pub(super) struct Script<'a> {
     pub(super) cursor: Cursor<'a>,
     pub(super) transaction: Transaction,
+    /// The line of each step.
+    lines: Vec<usize>,
     shapes: Vec<(Table, String, Shape)>,
     known: &'a dyn Fn(&Table, &str) -> Option<Shape>,
 }
@@ -28,16 +31,37 @@ pub fn parse(
     source: &str,
     known: &dyn Fn(&Table, &str) -> Option<Shape>,
 ) -> Result<Transaction, Error> {
+    Ok(read(text, source, known)?.0)
+}
+
+/// Reads a script as [`parse`] does and does what it says; errors of the rule set name the line too.
+pub fn load(ruleset: &mut Ruleset, text: &str, source: &str, now: Time) -> Result<(), Error> {
+    let (transaction, lines) = read(text, source, &|table, set| ruleset.shape(table, set))?;
+    ruleset.apply_steps(&transaction, now).map_err(|(step, error)| Error::AtLine {
+        place: Place { source: source.to_string(), line: lines[step] },
+        error: Box::new(error.into()),
+    })
+}
+
+/// The transaction of a script, and the line of each step.
+fn read(
+    text: &str,
+    source: &str,
+    known: &dyn Fn(&Table, &str) -> Option<Shape>,
+) -> Result<(Transaction, Vec<usize>), Error> {
     let tokens = tokens(text, source)?;
     let cursor = Cursor::new(&tokens, source);
-    let mut script = Script { cursor, transaction: Transaction::new(), shapes: Vec::new(), known };
+    let (transaction, lines) = (Transaction::new(), Vec::new());
+    let mut script = Script { cursor, transaction, lines, shapes: Vec::new(), known };
     loop {
         script.cursor.skip_ends();
         if script.cursor.is_done() {
-            return Ok(script.transaction);
+            return Ok((script.transaction, script.lines));
         }
+        let line = script.cursor.place().line;
         script.command()?;
         script.cursor.end()?;
+        script.lines.resize(script.transaction.steps.len(), line);
     }
 }
 
@@ -53,6 +77,12 @@ enum Verb {
 }
 
 impl Script<'_> {
+    /// Adds a step that stands in a line.
+    pub(super) fn push_at(&mut self, line: usize, table: &Table, op: Op) {
+        self.transaction.push(table, op);
+        self.lines.resize(self.transaction.steps.len(), line);
+    }
+
     fn command(&mut self) -> Result<(), Error> {
         let verb = match self.cursor.peek() {
             Some("add") => Verb::Add,
@@ -125,7 +155,7 @@ impl Script<'_> {
                 let (chain, rules) = block::chain(&mut self.cursor, table.family, name)?;
                 let name = chain.name.clone();
                 self.transaction.push(&table, Op::AddChain(chain));
-                for rule in rules {
+                for (_, rule) in rules {
                     self.transaction.push(&table, Op::AddRule(name.clone(), rule));
                 }
                 return Ok(());

@@ -203,6 +203,9 @@ fn to(cursor: &mut Cursor<'_>, nat: &mut Nat, table: TableFamily) -> Result<(), 
     }
     cursor.text("an address")?;
     let Some((addrs, ports)) = endpoint(word) else {
+        if word.chars().all(|c| c.is_ascii_alphabetic()) {
+            return cursor.not_modelled(word);
+        }
         return cursor.wrong(format!("{word:?} is not ADDRESS[-ADDRESS][:PORT[-PORT]]"));
     };
     (nat.range.addrs, nat.range.ports) = (addrs, ports);
@@ -341,13 +344,12 @@ pub(super) fn limit(cursor: &mut Cursor<'_>) -> Result<Limit, Error> {
     cursor.need("rate")?;
     let over = cursor.take("over");
     let text = cursor.text("a rate")?;
-    let (number, unit, bytes) = match text.split_once('/') {
-        Some((number, unit)) => (number, unit, None),
-        None => {
-            let unit = cursor.text("a unit")?;
-            let Some((bytes, unit)) = unit.split_once('/') else { return cursor.wrong("a rate is N/UNIT") };
-            (text, unit, Some(bytes))
-        }
+    let (number, unit, bytes) = if let Some((number, unit)) = text.split_once('/') {
+        (number, unit, None)
+    } else {
+        let unit = cursor.text("a unit")?;
+        let Some((bytes, unit)) = unit.split_once('/') else { return cursor.wrong("a rate is N/UNIT") };
+        (text, unit, Some(bytes))
     };
     let per_seconds = match unit {
         "second" => 1,

@@ -35,8 +35,10 @@ const FIB_ADDRTYPE: &[Symbol] = &[
 const NF_PROTO: &[Symbol] = &[("ipv4", 2), ("ipv6", 10)];
 const INET_PROTO: &[Symbol] = &[
     ("icmp", 1),
+    ("igmp", 2),
     ("tcp", 6),
     ("udp", 17),
+    ("dccp", 33),
     ("gre", 47),
     ("esp", 50),
     ("ah", 51),
