@@ -17,15 +17,19 @@ pub enum Table {
     Nat,
     /// Accept, drop, reject.
     Filter,
+    /// What a security module adds; behind the filter.
+    Security,
 }
 
 impl Table {
     /// All, in the order in which a packet meets them.
-    pub const ALL: [Table; 4] = [Table::Raw, Table::Mangle, Table::Nat, Table::Filter];
+    pub const ALL: [Table; 5] =
+        [Table::Raw, Table::Mangle, Table::Nat, Table::Filter, Table::Security];
 
     /// All, in the order in which iptables-save lists them.
     /// Source: iptables 1.8.9 (nf_tables), `enum nft_table_type` in iptables/nft.h.
-    pub const LISTING: [Table; 4] = [Table::Mangle, Table::Raw, Table::Filter, Table::Nat];
+    pub const LISTING: [Table; 5] =
+        [Table::Mangle, Table::Security, Table::Raw, Table::Filter, Table::Nat];
 
     /// Its name.
     pub const fn as_str(self) -> &'static str {
@@ -34,6 +38,7 @@ impl Table {
             Table::Mangle => "mangle",
             Table::Nat => "nat",
             Table::Filter => "filter",
+            Table::Security => "security",
         }
     }
 
@@ -43,7 +48,7 @@ impl Table {
             Table::Raw => &["PREROUTING", "OUTPUT"],
             Table::Mangle => &["PREROUTING", "INPUT", "FORWARD", "OUTPUT", "POSTROUTING"],
             Table::Nat => &["PREROUTING", "INPUT", "OUTPUT", "POSTROUTING"],
-            Table::Filter => &["INPUT", "FORWARD", "OUTPUT"],
+            Table::Filter | Table::Security => &["INPUT", "FORWARD", "OUTPUT"],
         }
     }
 }

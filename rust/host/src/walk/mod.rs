@@ -320,10 +320,15 @@ const fn stations(hook: Hook) -> &'static [(i32, Station)] {
         Hook::Input => &[
             (-150, Station::Rules(Table::Mangle)),
             (0, Station::Rules(Table::Filter)),
+            (50, Station::Rules(Table::Security)),
             (100, Station::Nat),
             (i32::MAX, Station::Confirm),
         ],
-        Hook::Forward => &[(-150, Station::Rules(Table::Mangle)), (0, Station::Rules(Table::Filter))],
+        Hook::Forward => &[
+            (-150, Station::Rules(Table::Mangle)),
+            (0, Station::Rules(Table::Filter)),
+            (50, Station::Rules(Table::Security)),
+        ],
         Hook::Output => &[
             (-300, Station::Rules(Table::Raw)),
             (-200, Station::Track),
@@ -332,6 +337,7 @@ const fn stations(hook: Hook) -> &'static [(i32, Station)] {
             (-100, Station::RouteAgain),
             (-50, Station::Passed),
             (0, Station::Rules(Table::Filter)),
+            (50, Station::Rules(Table::Security)),
         ],
         Hook::Postrouting => {
             &[(-150, Station::Rules(Table::Mangle)), (100, Station::Nat), (i32::MAX, Station::Confirm)]

@@ -12,6 +12,11 @@ use crate::trace::Record;
 impl<C: Choose, R: Record> Context<'_, C, R> {
     /// Walks the rules of a table that accepts, drops or rejects.
     pub(super) fn rules(&mut self, table: Table, hook: Hook, passage: &mut Passage) -> Result<(), Stop> {
+        // Hardly a box has this table.
+        let family = passage.packet.headers.family();
+        if table == Table::Security && !self.host.ruleset(family).is_listed(table) {
+            return Ok(());
+        }
         let verdict = self.evaluate(table, hook, passage);
         self.decided(verdict, passage)
     }

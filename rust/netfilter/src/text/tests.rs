@@ -188,7 +188,7 @@ fn what_is_wrong_is_named_with_its_line() {
         assert_eq!(rule("filter", written, Family::V4), Err(wanted.to_string()), "{written}");
     }
     let whole = |text: &str| parse(text, "f", Family::V4, true).unwrap_err().to_string();
-    assert_eq!(whole("*security\nCOMMIT\n"), "f:1: table \"security\" is not modelled");
+    assert_eq!(whole("*broute\nCOMMIT\n"), "f:1: table \"broute\" is not modelled");
     assert_eq!(whole("*nat\n"), "f:1: the text ends before COMMIT");
     assert_eq!(whole("\n-A X\n"), "f:2: this line stands in no table: \"*TABLE\" must come first");
 }

@@ -16,7 +16,7 @@ pub(super) fn chains(settings: &Settings, table: Table) -> Vec<&'static Name> {
         Table::Filter if settings.localhost_nodeports => vec![&CHAINS.forward, &CHAINS.firewall],
         Table::Filter => vec![&CHAINS.forward],
         Table::Nat => vec![&CHAINS.postrouting, &CHAINS.mark_masq],
-        Table::Raw | Table::Mangle => Vec::new(),
+        Table::Raw | Table::Mangle | Table::Security => Vec::new(),
     }
 }
 
