@@ -181,7 +181,7 @@ pub enum Error {
     },
     /// A change of nftables' rules.
     #[error(transparent)]
-    Nft(#[from] crate::nft::Error),
+    Nft(Box<crate::nft::Error>),
     /// Text that is not of the form that iptables-restore or nft reads.
     #[error("{place}: {problem}")]
     Syntax {
@@ -224,6 +224,12 @@ pub enum Error {
         /// The match or target, or the command.
         owner: String,
     },
+}
+
+impl From<crate::nft::Error> for Error {
+    fn from(error: crate::nft::Error) -> Error {
+        Error::Nft(Box::new(error))
+    }
 }
 
 /// A line of a text.
