@@ -199,7 +199,7 @@ impl Applying<'_> {
         let at = if first { 0 } else { self.home(table).chain(chain).rules.len() };
         self.ruleset.put_rule(table, chain, at, Installed { handle, rule: Arc::new(rule.clone()) });
         self.done.push(Done::RuleMade(table, chain, at));
-        self.ruleset.reach_rules(table, chain)
+        self.ruleset.reach_rule(table, chain, at)
     }
 
     fn delete_rule(&mut self, table: u64, name: &Name, handle: u64) -> Outcome {

@@ -8,7 +8,7 @@ use super::uses::{Reference, of_element, of_rule};
 use super::{Content, Ruleset};
 use crate::Hook;
 use crate::nft::error::Error;
-use crate::nft::{ChainType, NatKind, Statement};
+use crate::nft::{ChainType, NatKind, Rule, Statement};
 
 /// The longest row of chains below a base chain.
 /// Source: include/net/netfilter/nf_tables.h, NFT_JUMP_STACK_SIZE is 16, the base chain counted.
@@ -83,12 +83,13 @@ impl Ruleset {
         self.reach(table, |walk| walk.base(chain))
     }
 
-    /// A chain has a new rule.
-    pub(super) fn reach_rules(&mut self, table: u64, chain: u64) -> Result<(), Error> {
+    /// A chain has a new rule at a place.
+    pub(super) fn reach_rule(&mut self, table: u64, chain: u64, at: usize) -> Result<(), Error> {
         self.reach(table, |walk| {
-            let reached = walk.table.chain(chain).reached;
+            let content = walk.table.chain(chain);
+            let (reached, rule) = (content.reached, content.rules[at].rule.clone());
             walk.path.push(chain);
-            if reached.deep > 0 { walk.rules(chain, reached) } else { Ok(()) }
+            if reached.deep > 0 { walk.rule(chain, &rule, reached) } else { Ok(()) }
         })
     }
 
@@ -151,15 +152,16 @@ impl Walk<'_> {
 
     fn rules(&mut self, id: u64, reached: Reached) -> Result<(), Error> {
         let rules: Vec<_> = self.table.chain(id).rules.iter().map(|each| each.rule.clone()).collect();
-        for rule in rules {
-            for statement in &rule.statements {
-                self.statement(id, statement, reached)?;
-            }
-            let mut references = Vec::new();
-            of_rule(&rule, &mut |reference| references.push(reference));
-            references.iter().try_for_each(|reference| self.reference(reference, reached))?;
+        rules.iter().try_for_each(|rule| self.rule(id, rule, reached))
+    }
+
+    fn rule(&mut self, id: u64, rule: &Rule, reached: Reached) -> Result<(), Error> {
+        for statement in &rule.statements {
+            self.statement(id, statement, reached)?;
         }
-        Ok(())
+        let mut references = Vec::new();
+        of_rule(rule, &mut |reference| references.push(reference));
+        references.iter().try_for_each(|reference| self.reference(reference, reached))
     }
 
     fn statement(&self, id: u64, statement: &Statement, reached: Reached) -> Result<(), Error> {
