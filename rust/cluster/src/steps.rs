@@ -205,6 +205,7 @@ fn answered(why: AnswerReason, answer: Option<&Fate>) -> (&'static str, String) 
     match why {
         AnswerReason::Reject(_) => ("rejected", format!("a rule rejects it: {told}")),
         AnswerReason::NoRoute(..) => ("no-route", format!("there is no route: {told}")),
+        AnswerReason::BadHeader(at) => ("dropped", format!("its IP header is wrong at byte {at}: {told}")),
         AnswerReason::TooBig(mtu) => {
             ("dropped", format!("it is longer than the next device carries ({mtu} bytes): {told}"))
         }

@@ -40,9 +40,6 @@ impl Host {
         let Some(packet) = Packet::parse(bytes.to_vec()) else {
             return Ok(Exchange::silent("drop"));
         };
-        if packet.has_working_options() {
-            return Err(Error::NotModelled { what: "IPv4 options that a router reads or writes" });
-        }
         let (is_v6, is_icmp) = (packet.headers.dst.is_ipv6(), packet.headers.proto.is_icmp());
         let walk = if let Some(device) = device {
             self.receive_recorded(device, packet, now, &mut steps)?

@@ -68,6 +68,8 @@ pub enum DropReason {
     DeviceDown,
     /// A fragment that waits for others of its packet, or contradicts them.
     Fragment,
+    /// It names the route that it wants to take.
+    SourceRoute,
     /// It goes to a multicast group, and nobody here listens to it.
     NoListener,
     /// A connection that was masqueraded leaves by another device now.
@@ -91,6 +93,7 @@ impl DropReason {
             DropReason::Blackhole => "a blackhole route takes it",
             DropReason::DeviceDown => "the device is down",
             DropReason::Fragment => "it is a fragment, and its packet is not whole yet",
+            DropReason::SourceRoute => "it wants to choose its route (accept_source_route is off)",
             DropReason::NoListener => "nobody here listens to that multicast group",
             DropReason::OtherDevice => "its masqueraded connection belongs to another device",
         }
@@ -106,6 +109,8 @@ pub enum AnswerReason {
     NoRoute(u8, u8),
     /// Its time to live ran out.
     TimeExceeded,
+    /// Something is wrong in its IP header, at this byte.
+    BadHeader(u8),
     /// It is longer than the next device carries, and may not be cut: the MTU.
     TooBig(u32),
 }

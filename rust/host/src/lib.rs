@@ -11,6 +11,7 @@ mod fate;
 mod fragments;
 mod host;
 mod ip_tool;
+mod options;
 mod packet;
 mod route;
 mod segment;

@@ -1,9 +1,12 @@
 //! A packet on its way: its headers, and its bytes where they came in.
 
+use std::net::Ipv4Addr;
+
 use kdp_packet::{Headers, wire};
 
 use crate::Error;
 use crate::fragments::{self, Pieces};
+use crate::options::{self, Worked};
 
 /// A packet. Rules and NAT change the headers; the bytes, if there are any, follow at the end of the way.
 #[derive(Clone, Debug, PartialEq)]
@@ -58,25 +61,29 @@ impl Packet {
         wire::fragment(self.bytes.as_deref()?).ok().flatten()
     }
 
-    /// Whether its IPv4 header has an option that a router reads or writes (routes, stamps, CIPSO labels), or a list of
-    /// options that is not in order. Linux passes on all others as they came.
-    /// Source: net/ipv4/ip_options.c `__ip_options_compile`, v6.12.
-    pub fn has_working_options(&self) -> bool {
-        let bytes = self.bytes.as_deref().unwrap_or_default();
-        let Some(first) = bytes.first().filter(|first| **first >> 4 == 4) else { return false };
-        let mut options = bytes.get(20..usize::from(first & 15) * 4).unwrap_or_default();
-        while let [kind, rest @ ..] = options {
-            options = match (kind, rest) {
-                (0, _) => return rest.iter().any(|byte| *byte != 0),
-                (1, _) => rest,
-                (7 | 68 | 131 | 134 | 137, _) => return true,
-                (_, [length, ..]) if (2..=options.len()).contains(&usize::from(*length)) => {
-                    &options[usize::from(*length)..]
-                }
-                _ => return true,
-            };
+    /// Works on the options of its IPv4 header, if it has any.
+    pub(crate) fn work_on_options(&mut self, own: Ipv4Addr, midnight: u32) -> Worked {
+        let Some(bytes) = &mut self.bytes else { return Worked::Passed };
+        let header_len = usize::from(bytes[0] & 15) * 4;
+        if bytes[0] >> 4 != 4 || header_len == 20 {
+            return Worked::Passed;
         }
-        false
+        let worked = options::work(&mut bytes[20..header_len], own, midnight);
+        bytes[10..12].fill(0);
+        let sum = wire::internet_checksum(&bytes[..header_len]);
+        bytes[10..12].copy_from_slice(&sum.to_be_bytes());
+        worked
+    }
+
+    /// Whether its IPv4 header has options.
+    pub(crate) fn has_options(&self) -> bool {
+        self.bytes.as_deref().is_some_and(|bytes| bytes[0] >> 4 == 4 && bytes[0] & 15 > 5)
+    }
+
+    /// Whether it records its route or its times.
+    pub(crate) fn records(&self) -> bool {
+        let options = self.bytes.as_deref().filter(|_| self.has_options());
+        options.is_some_and(|bytes| options::records(&bytes[20..usize::from(bytes[0] & 15) * 4]))
     }
 
     /// Whether it came in as bytes.

@@ -62,6 +62,11 @@ impl<C: Choose, R: Record> Context<'_, C, R> {
         if !deserves_error(offending) {
             return Ok(None);
         }
+        if passage.packet.records() {
+            return Err(Error::NotModelled {
+                what: "an ICMP error about a packet that records its route or times",
+            });
+        }
         let from = self.error_source(offending)?;
         let quoted = passage.packet.bytes()?;
         let v4 = offending.src.is_ipv4();
@@ -72,6 +77,9 @@ impl<C: Choose, R: Record> Context<'_, C, R> {
             AnswerReason::NoRoute(kind, code) => wire::icmp_error(from, offending.src, (kind, code), &quoted),
             AnswerReason::TimeExceeded => {
                 wire::icmp_error(from, offending.src, (if v4 { 11 } else { 3 }, 0), &quoted)
+            }
+            AnswerReason::BadHeader(at) => {
+                wire::icmp_error_saying(from, offending.src, (12, 0), u32::from(at) << 24, &quoted)
             }
             AnswerReason::TooBig(mtu) => {
                 let kind = if v4 { (3, 4) } else { (2, 0) };

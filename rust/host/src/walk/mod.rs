@@ -181,7 +181,11 @@ impl<'a, C: Choose, R: Record> Context<'a, C, R> {
 
     /// The routing decision, and on.
     fn arrive(&mut self, mut passage: Passage) -> Result<Fate, Stop> {
-        match self.route_input(&mut passage)? {
+        let decision = self.route_input(&mut passage)?;
+        if passage.packet.has_options() {
+            self.work_on_options(&mut passage, decision)?;
+        }
+        match decision {
             Decision::Local => self.deliver(passage),
             Decision::Out => self.forward(passage),
         }

@@ -6,8 +6,10 @@ use kdp_netfilter::vm::Choose;
 use kdp_packet::Family;
 
 use super::{Context, Passage, Stop};
+use crate::Error;
 use crate::device::{DeviceId, LOOPBACK};
 use crate::fate::{AnswerReason, DropReason, Fate, SendError};
+use crate::options::Worked;
 use crate::packet::Packet;
 use crate::route::RouteKind;
 use crate::trace::{Note, Record};
@@ -53,6 +55,25 @@ impl<C: Choose, R: Record> Context<'_, C, R> {
             Some(RouteKind::Unreachable) => Err(self.no_route(passage, (3, 1), (1, 0))?),
             Some(RouteKind::Prohibit) => Err(self.no_route(passage, (3, 13), (1, 1))?),
             Some(RouteKind::Throw) | None => Err(self.no_route(passage, (3, 0), (1, 0))?),
+        }
+    }
+
+    /// IPv4 options, once it is known by which address the packet leaves, or is received.
+    /// Source: `ip_rcv_finish_core` (net/ipv4/ip_input.c), `ip_rt_get_source` (net/ipv4/route.c), v6.12.
+    pub(super) fn work_on_options(&mut self, passage: &mut Passage, decision: Decision) -> Result<(), Stop> {
+        let devices = &self.host.devices;
+        let own = match (decision, passage.output) {
+            (Decision::Out, Some((device, next_hop))) => devices.source_for(device, next_hop),
+            _ => Some(passage.packet.headers.dst),
+        };
+        let Some(IpAddr::V4(own)) = own else { return Err(DropReason::NoAddress.into()) };
+        let day = 86_400_000;
+        let midnight = u32::try_from(self.now.as_nanos() / 1_000_000 % day).expect("a day has 86,400,000 ms");
+        match passage.packet.work_on_options(own, midnight) {
+            Worked::Passed => Ok(()),
+            Worked::SourceRoute => Err(DropReason::SourceRoute.into()),
+            Worked::Wrong(at) => Err(self.answer(passage, AnswerReason::BadHeader(at))?),
+            Worked::Unknown => Err(Error::NotModelled { what: "the IPv4 option CIPSO" }.into()),
         }
     }
 
