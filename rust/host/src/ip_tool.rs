@@ -7,7 +7,7 @@ use kdp_packet::{Cidr, Family, parse_ip_lenient};
 use crate::Error;
 use crate::device::DeviceId;
 use crate::host::Host;
-use crate::route::RouteKind;
+use crate::route::{MAIN, MarkRule, RouteKind};
 
 /// What the tool ends with when the kernel says no.
 const REFUSED: u8 = 2;
@@ -27,6 +27,7 @@ impl Host {
         };
         let done = match words {
             ["route" | "r", verb, rest @ ..] => self.ip_route(verb, family, rest)?,
+            ["rule" | "ru", verb, rest @ ..] => self.ip_rule(verb, family, rest),
             ["link" | "l", "set", rest @ ..] => self.ip_link(rest.strip_prefix(&["dev"]).unwrap_or(rest))?,
             ["addr" | "address" | "a", verb, addr, "dev", device] => self.ip_addr(verb, addr, device)?,
             _ => None,
@@ -45,40 +46,54 @@ impl Host {
         };
         let [to, way @ ..] = words else { return Ok(None) };
         let Some(to) = network(to, family) else { return Ok(None) };
-        let Some((device, via)) = self.way(way)? else { return Ok(None) };
-        let there = self.routes.iter().any(|(known, _)| *known == to);
+        let Some(Way { device, via, table }) = self.way(way)? else { return Ok(None) };
         if matches!(verb, "del" | "delete") {
-            return Ok(Some(if self.routes.remove(to) { 0 } else { REFUSED }));
+            return Ok(Some(if self.routes.table_mut(table).remove(to) { 0 } else { REFUSED }));
         }
         let device = device.or_else(|| self.device_towards(via?));
         let Some(kind) = kind.or_else(|| device.map(|device| RouteKind::Unicast { device, via })) else {
             return Ok(Some(REFUSED));
         };
+        let routes = self.routes.table_mut(table);
+        let there = routes.iter().any(|(known, _)| *known == to);
         match verb {
             "add" if there => return Ok(Some(REFUSED)),
             "change" if !there => return Ok(Some(REFUSED)),
-            "add" | "replace" | "change" => self.routes.add(to, kind),
+            "add" | "replace" | "change" => routes.add(to, kind),
             _ => return Ok(None),
         }
         Ok(Some(0))
     }
 
-    /// `via ADDRESS`, `dev DEVICE`, in any order.
-    #[expect(
-        clippy::type_complexity,
-        reason = "a device and a router, each perhaps not given, of words perhaps not known"
-    )]
-    fn way(&self, mut words: &[&str]) -> Result<Option<(Option<DeviceId>, Option<IpAddr>)>, Error> {
-        let (mut device, mut via) = (None, None);
+    /// `via ADDRESS`, `dev DEVICE`, `table NUMBER`, in any order.
+    fn way(&self, mut words: &[&str]) -> Result<Option<Way>, Error> {
+        let mut way = Way { device: None, via: None, table: MAIN };
         while let [word, value, rest @ ..] = words {
             match *word {
-                "dev" => device = Some(self.device(value)?),
-                "via" => via = parse_ip_lenient(value),
+                "dev" => way.device = Some(self.device(value)?),
+                "via" => way.via = parse_ip_lenient(value),
+                "table" => match table(value) {
+                    Some(table) => way.table = table,
+                    None => return Ok(None),
+                },
                 _ => return Ok(None),
             }
             words = rest;
         }
-        Ok(words.is_empty().then_some((device, via)))
+        Ok(words.is_empty().then_some(way))
+    }
+
+    /// `ip rule add|del fwmark MARK[/MASK] table NUMBER`.
+    fn ip_rule(&mut self, verb: &str, family: Family, words: &[&str]) -> Option<u8> {
+        let ["fwmark", mark, "table" | "lookup", number] = words else { return None };
+        let (mark, mask) = mark.split_once('/').unwrap_or((mark, "0xffffffff"));
+        let rule = MarkRule { family, mark: hex(mark)?, mask: hex(mask)?, table: table(number)? };
+        let done = match verb {
+            "add" => self.routes.add_rule(rule),
+            "del" | "delete" => self.routes.remove_rule(rule),
+            _ => return None,
+        };
+        Some(if done { 0 } else { REFUSED })
     }
 
     fn device_towards(&self, addr: IpAddr) -> Option<DeviceId> {
@@ -146,6 +161,27 @@ impl Host {
     }
 }
 
+/// How a route leads to its network.
+struct Way {
+    device: Option<DeviceId>,
+    via: Option<IpAddr>,
+    table: u32,
+}
+
+/// A table by number, or the main one by name.
+fn table(text: &str) -> Option<u32> {
+    if text == "main" {
+        Some(MAIN)
+    } else {
+        text.parse().ok().filter(|number| (1..=252).contains(number) || *number == MAIN)
+    }
+}
+
+/// A number, in hexadecimal behind `0x`.
+fn hex(text: &str) -> Option<u32> {
+    text.strip_prefix("0x").map_or_else(|| text.parse().ok(), |digits| u32::from_str_radix(digits, 16).ok())
+}
+
 fn network(text: &str, family: Family) -> Option<Cidr> {
     match text {
         "default" => Some(Cidr::all(family)),
@@ -186,6 +222,10 @@ mod tests {
             ("-6 route add unreachable fd00:7::/64", 0),
             ("route del 10.8.0.0/16", 2),
             ("route add default dev a0", 0),
+            ("route add 10.9.0.0/16 dev a0 table 100", 0),
+            ("rule add fwmark 1 table 100", 0),
+            ("rule add fwmark 1 table 100", 2),
+            ("rule del fwmark 0x1/0xffffffff lookup 100", 0),
             ("link set dev a0 mtu 1400", 0),
             ("addr add 10.2.0.1/16 dev a0", 0),
             ("addr del 10.2.0.1/16 dev a0", 0),
@@ -201,7 +241,8 @@ mod tests {
         assert_eq!(says(&mut host, "link set a0 up"), Ok(0));
         assert!(to(&host, [10, 0, 0, 5]).is_some());
         assert_eq!(host.devices.get(a0).addrs.len(), 1, "IPv6 addresses do not come back");
-        for command in ["rule add fwmark 1 table 100", "route add 10.9.0.0/16 dev a0 table 100", "neigh show"]
+        for command in
+            ["rule add from 10.0.0.0/8 table 100", "route add 10.9.0.0/16 dev a0 metric 5", "neigh show"]
         {
             assert_eq!(says(&mut host, command), Err(format!("topology: ip {command} is not modelled")));
         }

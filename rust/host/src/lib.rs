@@ -27,7 +27,7 @@ pub use exchange::Exchange;
 pub use fate::{AnswerReason, DropReason, Fate, SendError, Walk};
 pub use host::{Evaluator, Host};
 pub use packet::Packet;
-pub use route::{RouteKind, Routes};
+pub use route::{MarkRule, RouteKind, Routes};
 pub use sysctl::Sysctls;
 pub use trace::{Note, Record, Silent, Step, Steps};
 pub use walk::Held;

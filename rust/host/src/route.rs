@@ -31,15 +31,32 @@ pub enum RouteKind {
 /// Routes of both families.
 #[derive(Clone, Debug, Default)]
 pub struct Routes {
-    routes: HashMap<Cidr, RouteKind, FixedState>,
+    networks: HashMap<Cidr, RouteKind, FixedState>,
     /// Prefix lengths in use, longest first, with the number of routes of each.
     lengths: [Vec<(u8, u32)>; 2],
+    /// Other tables by their numbers.
+    tables: Vec<(u32, Routes)>,
+    /// `ip rule`: packets with this mark (under this mask) ask that table first. The latest rule is asked first.
+    rules: Vec<MarkRule>,
+}
+
+/// A rule that sends packets with a mark to a table of their own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct MarkRule {
+    /// The family of the packets.
+    pub family: Family,
+    /// The mark.
+    pub mark: u32,
+    /// Bits of the mark that count.
+    pub mask: u32,
+    /// The number of the table.
+    pub table: u32,
 }
 
 impl Routes {
     /// Adds a route, or replaces the one to the same network.
     pub fn add(&mut self, to: Cidr, kind: RouteKind) {
-        if self.routes.insert(to, kind).is_none() {
+        if self.networks.insert(to, kind).is_none() {
             let lengths = &mut self.lengths[index(to.family())];
             match lengths.iter_mut().find(|(len, _)| *len == to.prefix_len()) {
                 Some((_, count)) => *count += 1,
@@ -51,7 +68,7 @@ impl Routes {
 
     /// Removes the route to a network; false if there is none.
     pub fn remove(&mut self, to: Cidr) -> bool {
-        if self.routes.remove(&to).is_none() {
+        if self.networks.remove(&to).is_none() {
             return false;
         }
         let lengths = &mut self.lengths[index(to.family())];
@@ -65,13 +82,54 @@ impl Routes {
     /// The route that a packet to `dst` takes.
     pub fn lookup(&self, dst: IpAddr) -> Option<RouteKind> {
         let lengths = &self.lengths[index(Family::of(dst))];
-        let found = lengths.iter().find_map(|(len, _)| self.routes.get(&Cidr::new(dst, *len)?)).copied();
+        let found = lengths.iter().find_map(|(len, _)| self.networks.get(&Cidr::new(dst, *len)?)).copied();
         found.filter(|kind| *kind != RouteKind::Throw)
+    }
+
+    /// The route that a packet with a mark takes: tables that rules send it to are asked before the main one, and a table
+    /// without a route (or with a throw route) leaves it to the next.
+    /// Source: Linux `fib_rules_lookup` (net/core/fib_rules.c), `fib4_rule_action`; iproute2 gives each new rule the place
+    /// before those that are there.
+    pub fn lookup_marked(&self, dst: IpAddr, mark: u32) -> Option<RouteKind> {
+        let family = Family::of(dst);
+        let asked = |rule: &&MarkRule| rule.family == family && mark & rule.mask == rule.mark;
+        let tables = self.rules.iter().rev().filter(asked).filter_map(|rule| self.table(rule.table));
+        tables.into_iter().find_map(|table| table.lookup(dst)).or_else(|| self.lookup(dst))
+    }
+
+    fn table(&self, number: u32) -> Option<&Routes> {
+        self.tables.iter().find(|(known, _)| *known == number).map(|(_, table)| table)
+    }
+
+    /// A table by its number, made if it is not there; 254 is the main one.
+    pub fn table_mut(&mut self, number: u32) -> &mut Routes {
+        if number == MAIN {
+            return self;
+        }
+        let place = self.tables.iter().position(|(known, _)| *known == number).unwrap_or_else(|| {
+            self.tables.push((number, Routes::default()));
+            self.tables.len() - 1
+        });
+        &mut self.tables[place].1
+    }
+
+    /// Adds a rule; false if an equal one is there.
+    pub fn add_rule(&mut self, rule: MarkRule) -> bool {
+        let new = !self.rules.contains(&rule);
+        self.rules.extend(new.then_some(rule));
+        new
+    }
+
+    /// Removes a rule; false if there is none.
+    pub fn remove_rule(&mut self, rule: MarkRule) -> bool {
+        let before = self.rules.len();
+        self.rules.retain(|known| *known != rule);
+        self.rules.len() < before
     }
 
     /// All routes, the longest prefixes first, then by network.
     pub fn iter(&self) -> impl Iterator<Item = (&Cidr, &RouteKind)> {
-        let mut all: Vec<_> = self.routes.iter().collect();
+        let mut all: Vec<_> = self.networks.iter().collect();
         all.sort_unstable_by_key(|(to, _)| (std::cmp::Reverse(to.prefix_len()), **to));
         all.into_iter()
     }
@@ -79,12 +137,18 @@ impl Routes {
     /// Removes all routes that leave by `device`: what happens when it goes down.
     pub fn remove_device(&mut self, gone: DeviceId) {
         let by = |kind: &RouteKind| matches!(kind, RouteKind::Unicast { device, .. } if *device == gone);
-        let dead: Vec<Cidr> = self.routes.iter().filter(|(_, kind)| by(kind)).map(|(to, _)| *to).collect();
+        let dead: Vec<Cidr> = self.networks.iter().filter(|(_, kind)| by(kind)).map(|(to, _)| *to).collect();
         for to in dead {
             self.remove(to);
         }
+        for (_, table) in &mut self.tables {
+            table.remove_device(gone);
+        }
     }
 }
+
+/// The number of the main table. Source: `RT_TABLE_MAIN`.
+pub(crate) const MAIN: u32 = 254;
 
 fn index(family: Family) -> usize {
     usize::from(family == Family::V6)
@@ -115,6 +179,24 @@ mod tests {
         assert_eq!(routes.lookup([10, 3, 2, 3].into()), None);
         routes.remove_device(DeviceId(2));
         assert_eq!(routes.lookup([10, 2, 2, 3].into()), Some(by(1)));
+    }
+
+    #[test]
+    fn marked_packets_ask_their_table_first() {
+        let mut routes = Routes::default();
+        let net = |text| Cidr::parse(text).unwrap();
+        routes.add(net("0.0.0.0/0"), by(1));
+        routes.table_mut(100).add(net("10.0.0.0/8"), by(2));
+        routes.table_mut(101).add(net("10.1.0.0/16"), RouteKind::Throw);
+        let rule = |mark, mask, table| MarkRule { family: Family::V4, mark, mask, table };
+        assert!(routes.add_rule(rule(1, 0xf, 100)) && routes.add_rule(rule(0x11, u32::MAX, 101)));
+        assert!(!routes.add_rule(rule(1, 0xf, 100)));
+        let to = |routes: &Routes, a: [u8; 4], mark| routes.lookup_marked(a.into(), mark);
+        assert_eq!(to(&routes, [10, 1, 0, 1], 0), Some(by(1)));
+        assert_eq!(to(&routes, [10, 1, 0, 1], 0x11), Some(by(2)), "thrown out of 101");
+        assert_eq!(to(&routes, [9, 1, 0, 1], 1), Some(by(1)), "no route in 100");
+        assert!(routes.remove_rule(rule(1, 0xf, 100)));
+        assert_eq!(to(&routes, [10, 1, 0, 1], 1), Some(by(1)));
     }
 
     proptest! {

@@ -46,7 +46,7 @@ impl<C: Choose, R: Record> Context<'_, C, R> {
         if !self.forwards(Family::of(dst)) {
             return Err(DropReason::NotForwarding.into());
         }
-        match self.host.routes.lookup(dst) {
+        match self.host.routes.lookup_marked(dst, passage.mark) {
             Some(RouteKind::Unicast { device, via }) => {
                 self.route_by(passage, device, via);
                 Ok(Decision::Out)
@@ -161,7 +161,7 @@ impl<C: Choose, R: Record> Context<'_, C, R> {
         let (src, dst) = (passage.packet.headers.src, passage.packet.headers.dst);
         let from_loopback = src.is_ipv4() && src.is_loopback() && !self.host.sysctls.route_localnet;
         let leaves = !self.host.devices.is_local(dst)
-            && matches!(self.host.routes.lookup(dst), Some(RouteKind::Unicast { .. }));
+            && matches!(self.host.routes.lookup_marked(dst, passage.mark), Some(RouteKind::Unicast { .. }));
         if from_loopback && leaves {
             return Err(Stop::from(Fate::SendError(SendError::InvalidArgument)));
         }
@@ -178,7 +178,7 @@ impl<C: Choose, R: Record> Context<'_, C, R> {
             return Ok(());
         }
         let refused = |error| Err(Stop::from(Fate::SendError(error)));
-        match self.host.routes.lookup(dst) {
+        match self.host.routes.lookup_marked(dst, passage.mark) {
             Some(RouteKind::Unicast { device, via }) => {
                 self.route_by(passage, device, via);
                 Ok(())
