@@ -1,7 +1,6 @@
 //! One connection, request and reply: the seven steps of a trace.
 
 use std::net::IpAddr;
-use std::sync::Arc;
 
 use kdp_host::{Packet, Step, Steps};
 use kdp_kube::object::Service;
@@ -58,19 +57,19 @@ impl Cluster {
     /// Steps 1 and 2: the name and its answer.
     fn resolve_steps(&self, question: &Question, client: &Client, writing: &mut Writing) -> Option<IpAddr> {
         if let Some(addr) = parse_ip_lenient(&question.host) {
-            writing.step(1, "the client has an address, no name to ask for", None, Vec::new());
-            writing.step(2, "nothing to answer", None, Vec::new());
+            writing.step(1, "the client has an address, no name to ask for", None, &[]);
+            writing.step(2, "nothing to answer", None, &[]);
             return Some(addr);
         }
         let looked_up = self.look_up(&question.host, client);
-        writing.step(1, "the client asks cluster DNS", None, looked_up.queries);
+        writing.step(1, "the client asks cluster DNS", None, &looked_up.queries);
         let wanted = looked_up.addrs.iter().copied().find(|addr| client.addr(Family::of(*addr)).is_some());
         let title = match (&wanted, looked_up.addrs.is_empty()) {
             (Some(addr), _) => format!("DNS answers {addr}"),
             (None, true) => "DNS has no such name".to_owned(),
             (None, false) => "DNS has no address of the client's family".to_owned(),
         };
-        writing.step(2, &title, None, Vec::new());
+        writing.step(2, &title, None, &[]);
         if wanted.is_none() {
             (writing.verdict, writing.reason) = ("name-not-found", Some(looked_up.why));
         }
@@ -108,18 +107,10 @@ impl Cluster {
         writing: &mut Writing,
         trace: &mut Value,
     ) -> Result<(), Error> {
-        let (packet, entry, endpoint) = match told.path.end {
-            End::Pod { pod, packet } => {
-                let endpoint = json!({
-                    "namespace": pod.namespace, "name": pod.name, "node": pod.node.to_string(),
-                    "ip": packet.headers.dst.to_string(), "port": packet.headers.dport,
-                });
-                (packet, Entry { node: pod.node, way: Way::Bridge }, endpoint)
-            }
-            End::Node { node, packet } => {
-                let endpoint = self.node_endpoint(&node, &packet.headers);
-                (packet, Entry { node, way: Way::Local }, endpoint)
-            }
+        let endpoint = told.path.end.endpoint();
+        let (packet, entry) = match told.path.end {
+            End::Pod { pod, packet } => (packet, Entry { node: pod.node, way: Way::Bridge }),
+            End::Node { node, packet } => (packet, Entry { node, way: Way::Local }),
             end => {
                 (writing.verdict, writing.reason) = unfinished(&self.world, &end);
                 return Ok(());
@@ -129,7 +120,7 @@ impl Cluster {
         trace["endpoint"] = endpoint;
         let answer = answer_to(&packet.headers, request);
         trace["answer"] = steps::ends(&answer);
-        writing.step(6, &format!("{}:{} answers", answer.src, answer.sport), Some(&entry.node), Vec::new());
+        writing.step(6, &format!("{}:{} answers", answer.src, answer.sport), Some(&entry.node), &[]);
         writing.last()["after"] = steps::ends(&answer);
         let back = self.tell(entry, answer.clone())?;
         writing.returns(&self.world, client, &answer, &back, trace);
@@ -232,18 +223,10 @@ impl Cluster {
         });
         found.unwrap_or(Value::Null)
     }
-
-    /// A process on a node: a Pod in the node's network, if one has the port.
-    fn node_endpoint(&self, node: &Arc<str>, headers: &Headers) -> Value {
-        json!({
-            "namespace": null, "name": node.to_string(), "node": node.to_string(),
-            "ip": headers.dst.to_string(), "port": headers.dport,
-        })
-    }
 }
 
 impl Writing {
-    fn step(&mut self, step: u8, title: &str, node: Option<&str>, events: Vec<Value>) {
+    fn step(&mut self, step: u8, title: &str, node: Option<&str>, events: &[Value]) {
         self.steps.push(json!({
             "step": step, "title": title, "node": node, "before": null, "after": null, "events": events,
         }));
@@ -255,12 +238,7 @@ impl Writing {
 
     fn sends(&mut self, request: &Headers) {
         let what = if request.proto == Proto::TCP { "a SYN" } else { "a datagram" };
-        self.step(
-            3,
-            &format!("the client sends {what} to {}:{}", request.dst, request.dport),
-            None,
-            Vec::new(),
-        );
+        self.step(3, &format!("the client sends {what} to {}:{}", request.dst, request.dport), None, &[]);
         self.last()["after"] = steps::ends(request);
     }
 
@@ -272,12 +250,12 @@ impl Writing {
             Some(to) => format!("the node's rules choose {}:{}", to.dst, to.dport),
             None => "no rule translates it".to_owned(),
         };
-        self.step(4, &title, node, first.to_vec());
+        self.step(4, &title, node, first);
         let behind = told.chosen.as_ref().map_or_else(|| steps::ends(request), steps::tuple);
         self.last()["before"] = steps::ends(request);
         self.last()["after"] = behind.clone();
         let (title, after) = arrival(&told.path.end);
-        self.step(5, &title, told.path.nodes.last().map(AsRef::as_ref), rest.to_vec());
+        self.step(5, &title, told.path.nodes.last().map(AsRef::as_ref), rest);
         self.last()["before"] = behind;
         self.last()["after"] = after;
     }
@@ -290,14 +268,13 @@ impl Writing {
             Some(reply) => format!("the client gets the answer from {}:{}", reply.src, reply.sport),
             None => "the answer does not come back".to_owned(),
         };
-        self.step(7, &title, back.path.nodes.last().map(AsRef::as_ref), back.events.clone());
+        self.step(7, &title, back.path.nodes.last().map(AsRef::as_ref), &back.events);
         self.last()["before"] = steps::ends(answer);
-        match home {
-            Some(reply) => {
-                self.last()["after"] = steps::ends(reply);
-                trace["reply"] = steps::ends(reply);
-            }
-            None => (self.verdict, self.reason) = unfinished(world, &back.path.end),
+        if let Some(reply) = home {
+            self.last()["after"] = steps::ends(reply);
+            trace["reply"] = steps::ends(reply);
+        } else {
+            (self.verdict, self.reason) = unfinished(world, &back.path.end);
         }
     }
 }

@@ -15,7 +15,7 @@ pub enum Error {
     #[error("{first} (and {more} more: {})", .others.join("; "))]
     Faults {
         /// The first.
-        first: kdp_kube::Error,
+        first: Box<kdp_kube::Error>,
         /// How many more there are.
         more: usize,
         /// The next few, as texts.
@@ -161,13 +161,18 @@ impl Error {
         if more == 0 {
             return Error::Kube(first);
         }
-        Error::Faults { first, more, others: faults.take(SHOWN).map(|fault| fault.to_string()).collect() }
+        Error::Faults {
+            first: Box::new(first),
+            more,
+            others: faults.take(SHOWN).map(|fault| fault.to_string()).collect(),
+        }
     }
 
     /// The stable code, as docs/errors.md lists it.
     pub fn code(&self) -> &'static str {
         match self {
-            Error::Kube(e) | Error::Faults { first: e, .. } => e.code(),
+            Error::Kube(e) => e.code(),
+            Error::Faults { first, .. } => first.code(),
             Error::Selector(e) => e.code(),
             Error::Netfilter(e) => e.code(),
             Error::Proxy(e) => e.code(),

@@ -97,20 +97,5 @@ fn with_chance(mut outcome: Value, nominal: Probability, kernel: Probability) ->
 
 fn outcome(world: &World, end: &End) -> Value {
     let (verdict, reason) = unfinished(world, end);
-    let endpoint = match end {
-        End::Pod { pod, packet } => json!({
-            "namespace": pod.namespace, "name": pod.name, "node": pod.node.to_string(),
-            "ip": packet.headers.dst.to_string(), "port": packet.headers.dport,
-        }),
-        End::Node { node, packet } => json!({
-            "namespace": null, "name": node.to_string(), "node": node.to_string(),
-            "ip": packet.headers.dst.to_string(), "port": packet.headers.dport,
-        }),
-        End::World { packet } => json!({
-            "namespace": null, "name": null, "node": null,
-            "ip": packet.headers.dst.to_string(), "port": packet.headers.dport,
-        }),
-        End::Nobody { .. } | End::Stopped { .. } => Value::Null,
-    };
-    json!({"verdict": verdict, "reason": reason, "endpoint": endpoint})
+    json!({"verdict": verdict, "reason": reason, "endpoint": end.endpoint()})
 }

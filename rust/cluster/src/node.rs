@@ -178,7 +178,7 @@ fn config(name: &str, place: &Place, options: &Options, pod_cidrs: &[Cidr]) -> R
     }
     if !options.proxy.contains_key("nodeIPs") {
         let bridge = bridge_addrs(place).into_iter().map(|(addr, _)| addr);
-        config.node_ips = place.addrs.iter().copied().collect();
+        config.node_ips.clone_from(&place.addrs);
         config.node_ips.extend(bridge.filter(|addr| !place.addrs.contains(addr)));
         config.primary_node_ips =
             [Family::V4, Family::V6].into_iter().filter_map(|family| place.primary(family)).collect();

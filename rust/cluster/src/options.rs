@@ -93,19 +93,22 @@ impl Options {
     pub fn detect_local(&self, pod_cidrs: &[Cidr]) -> DetectLocal {
         let cidrs = self.cluster_cidr.clone();
         DetectLocal::ClusterCidr(cidrs.unwrap_or_else(|| {
-            let of = |family| cover(pod_cidrs.iter().copied().filter(move |cidr| cidr.family() == family));
+            let of = |family| {
+                let own = pod_cidrs.iter().copied().filter(|cidr| cidr.family() == family);
+                cover(&own.collect::<Vec<_>>())
+            };
             [Family::V4, Family::V6].into_iter().filter_map(of).collect()
         }))
     }
 }
 
 /// The smallest network that holds all of them.
-fn cover(cidrs: impl Iterator<Item = Cidr> + Clone) -> Option<Cidr> {
-    let first = cidrs.clone().next()?;
-    let shortest = cidrs.clone().map(Cidr::prefix_len).min()?;
+fn cover(cidrs: &[Cidr]) -> Option<Cidr> {
+    let first = cidrs.first()?;
+    let shortest = cidrs.iter().map(|cidr| cidr.prefix_len()).min()?;
     let fits = |len: &u8| {
         let net = Cidr::new(first.addr(), *len).expect("shorter than a length that is right");
-        cidrs.clone().all(|cidr| net.contains(cidr.addr()))
+        cidrs.iter().all(|cidr| net.contains(cidr.addr()))
     };
     let len = (0..=shortest).rev().find(fits)?;
     Cidr::new(first.addr(), len)
@@ -146,7 +149,9 @@ mod tests {
 
     #[test]
     fn the_cover_is_the_smallest_network_that_holds_all() {
-        let of = |texts: &[&str]| cover(texts.iter().map(|t| Cidr::parse(t).unwrap())).map(|c| c.to_string());
+        let of = |texts: &[&str]| {
+            cover(&texts.iter().map(|t| Cidr::parse(t).unwrap()).collect::<Vec<_>>()).map(|c| c.to_string())
+        };
         assert_eq!(of(&["10.244.0.0/24", "10.244.1.0/24"]).as_deref(), Some("10.244.0.0/23"));
         assert_eq!(of(&["10.0.1.0/24", "10.0.2.0/24"]).as_deref(), Some("10.0.0.0/22"));
         assert_eq!(of(&["10.0.1.0/24"]).as_deref(), Some("10.0.1.0/24"));

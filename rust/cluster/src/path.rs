@@ -4,6 +4,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use kdp_host::{Fate, Packet, Walk};
+use serde_json::{Value, json};
 
 use crate::Error;
 use crate::directory::{Directory, Resident};
@@ -41,6 +42,23 @@ pub(crate) enum End {
     Stopped { node: Arc<str>, fate: Fate },
 }
 
+impl End {
+    /// Who has the packet, as JSON; null if nobody in the cluster has.
+    pub(crate) fn endpoint(&self) -> Value {
+        let of = |namespace: Option<&str>, name: &str, node: &str, packet: &Packet| {
+            json!({
+                "namespace": namespace, "name": name, "node": node,
+                "ip": packet.headers.dst.to_string(), "port": packet.headers.dport,
+            })
+        };
+        match self {
+            End::Pod { pod, packet } => of(Some(&pod.namespace), &pod.name, &pod.node, packet),
+            End::Node { node, packet } => of(None, node, node, packet),
+            End::World { .. } | End::Nobody { .. } | End::Stopped { .. } => Value::Null,
+        }
+    }
+}
+
 /// A path, walked.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Path {
@@ -55,6 +73,9 @@ pub(crate) struct Uplinks {
     pub(crate) uplink: kdp_host::DeviceId,
 }
 
+/// Takes a packet through one box.
+pub(crate) type WalkBox<'a> = dyn FnMut(&Entry, Packet) -> Result<(Walk, Uplinks), Error> + 'a;
+
 /// More boxes than any path has: who meets that many goes round in circles.
 const BOXES_MAX: usize = 8;
 
@@ -63,7 +84,7 @@ pub(crate) fn carry(
     directory: &Directory,
     mut at: Entry,
     mut packet: Packet,
-    walk: &mut dyn FnMut(&Entry, Packet) -> Result<(Walk, Uplinks), Error>,
+    walk: &mut WalkBox<'_>,
 ) -> Result<Path, Error> {
     let mut path = Path { end: End::World { packet: packet.clone() }, rules_walked: 0, nodes: Vec::new() };
     while path.nodes.len() < BOXES_MAX {

@@ -9,6 +9,7 @@ use kdp_packet::{Family, FlowColumns};
 use kdp_sim::Time;
 use numpy::PyArray1;
 use pyo3::prelude::*;
+use pyo3::pybacked::PyBackedBytes;
 use pyo3::types::PyBytes;
 use serde_json::{Value, json};
 
@@ -54,7 +55,7 @@ impl Cluster {
     }
 }
 
-fn sources(given: &[(String, Vec<u8>)]) -> Vec<Source<'_>> {
+fn sources(given: &[(String, PyBackedBytes)]) -> Vec<Source<'_>> {
     given.iter().map(|(name, bytes)| Source { name, bytes }).collect()
 }
 
@@ -67,7 +68,7 @@ fn family(py: Python<'_>, text: &str) -> PyResult<Family> {
 #[pymethods]
 impl Cluster {
     #[new]
-    fn new(py: Python<'_>, sources: Vec<(String, Vec<u8>)>, options: &str) -> PyResult<Cluster> {
+    fn new(py: Python<'_>, sources: Vec<(String, PyBackedBytes)>, options: &str) -> PyResult<Cluster> {
         let made = py.detach(|| {
             let options = Options::parse(options)?;
             Core::load(&self::sources(&sources), options)
@@ -111,7 +112,7 @@ impl Cluster {
         self.json(py, |core| core.get(&kind, namespace, name))
     }
 
-    fn put(&self, py: Python<'_>, sources: Vec<(String, Vec<u8>)>) -> PyResult<()> {
+    fn put(&self, py: Python<'_>, sources: Vec<(String, PyBackedBytes)>) -> PyResult<()> {
         self.run(py, |core| core.put(&self::sources(&sources)))
     }
 

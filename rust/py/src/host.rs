@@ -61,14 +61,7 @@ impl Host {
     }
 
     #[pyo3(signature = (tool, text, noflush, now=0))]
-    fn load_rules(
-        &self,
-        py: Python<'_>,
-        tool: &str,
-        text: &str,
-        noflush: bool,
-        now: u64,
-    ) -> PyResult<()> {
+    fn load_rules(&self, py: Python<'_>, tool: &str, text: &str, noflush: bool, now: u64) -> PyResult<()> {
         if tool == "nft" {
             return self.run(py, |core| Ok(core.load_nft(text, tool, Time(now))?));
         }
@@ -95,11 +88,11 @@ impl Host {
         packet: &[u8],
         now: u64,
     ) -> PyResult<Bound<'py, PyBytes>> {
-        self.json(py, |core| Ok(told(core, Some(device), packet, now)?))
+        self.json(py, |core| told(core, Some(device), packet, now))
     }
 
     fn send_local<'py>(&self, py: Python<'py>, packet: &[u8], now: u64) -> PyResult<Bound<'py, PyBytes>> {
-        self.json(py, |core| Ok(told(core, None, packet, now)?))
+        self.json(py, |core| told(core, None, packet, now))
     }
 
     fn conntrack<'py>(&self, py: Python<'py>, now: u64) -> PyResult<Bound<'py, PyBytes>> {

@@ -22,9 +22,13 @@ impl Interrupt {
     /// Whether to go on.
     pub(crate) fn go_on(&self) -> bool {
         self.asked.set(self.asked.get() + 1);
-        if self.asked.get() % BLOCKS_BETWEEN_QUESTIONS != 0 {
+        if !self.asked.get().is_multiple_of(BLOCKS_BETWEEN_QUESTIONS) {
             return true;
         }
+        #[expect(
+            clippy::redundant_closure_for_method_calls,
+            reason = "the method alone is not general enough over lifetimes"
+        )]
         let signal = Python::attach(|py| py.check_signals());
         let calm = signal.is_ok();
         *self.raised.borrow_mut() = signal.err();

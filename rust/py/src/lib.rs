@@ -1,5 +1,7 @@
 //! The extension module `kdp._core`: converts, releases the GIL, calls once, wraps.
 
+#![allow(clippy::needless_pass_by_value, reason = "PyO3 hands arguments over by value")]
+
 mod cluster;
 mod columns;
 mod errors;
