@@ -123,6 +123,13 @@ impl Devices {
         addr.is_loopback() || self.0.iter().any(|device| device.addrs.iter().any(|(own, _)| *own == addr))
     }
 
+    /// The first device behind `lo` that is up and has an address of the family.
+    pub fn first_with(&self, family: Family) -> Option<DeviceId> {
+        let has =
+            |device: &Device| device.up && device.addrs.iter().any(|(addr, _)| Family::of(*addr) == family);
+        self.iter().skip(1).find(|(_, device)| has(device)).map(|(id, _)| id)
+    }
+
     /// Whether `addr` is a network on a device without its host bits: the address that every router on it answers to.
     /// Source: RFC 4291 section 2.6.1; Linux `addrconf_join_anycast`: from prefixes shorter than 127 bits.
     pub fn is_anycast(&self, addr: IpAddr) -> bool {

@@ -76,6 +76,12 @@ impl Host {
             exchange.held = Some(held.clone());
         }
         exchange.verdict = self.put(&mut exchange.outs, &mut exchange.local, &walk.fate)?;
+        if let Some(copy) = &walk.copy {
+            self.put(&mut exchange.outs, &mut exchange.local, copy)?;
+            if !exchange.local.is_empty() {
+                "local+out".clone_into(&mut exchange.verdict);
+            }
+        }
         Ok(exchange)
     }
 

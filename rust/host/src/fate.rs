@@ -148,6 +148,8 @@ impl fmt::Display for SendError {
 pub struct Walk {
     /// What became of it.
     pub fate: Fate,
+    /// What became of the copy that the box itself receives of a packet that it sends to a multicast group it listens to.
+    pub copy: Option<Box<Fate>>,
     /// Rules that were looked at on the way, answers not counted.
     pub rules_walked: u64,
 }

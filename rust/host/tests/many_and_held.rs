@@ -60,6 +60,16 @@ fn broadcasts_and_the_groups_of_all_are_delivered() {
 }
 
 #[test]
+fn the_box_receives_what_it_sends_to_a_group_of_its_own() {
+    let mut host = host("*nat\nCOMMIT\n");
+    let sent = host.exchange(None, &udp("fd00:a::1", "ff02::1", 4, true), Time(0)).unwrap();
+    assert_eq!((sent.verdict.as_str(), sent.outs[0].0.as_str(), sent.local.len()), ("local+out", "a0", 1));
+    assert_eq!(sent.ct_states, ["NEW", "NEW"]);
+    let refused = host.exchange(None, &udp("10.0.0.1", "10.0.0.255", 4, true), Time(0)).unwrap();
+    assert_eq!(refused.verdict, "error:Permission denied");
+}
+
+#[test]
 fn nobody_answers_a_broadcast() {
     let mut host = host("*filter\n:INPUT ACCEPT [0:0]\n-A INPUT -p udp -j REJECT\nCOMMIT\n");
     assert_eq!(receives(&mut host, &udp("10.0.0.5", "10.0.0.1", 4, true)).verdict, "reject");

@@ -35,6 +35,7 @@ pub(crate) struct Context<'a, C, R> {
     choose: &'a mut C,
     record: &'a mut R,
     rules_walked: u64,
+    copy: Option<Box<Fate>>,
 }
 
 /// A packet between two hooks.
@@ -117,7 +118,7 @@ impl<'a, C: Choose, R: Record> Context<'a, C, R> {
         choose: &'a mut C,
         record: &'a mut R,
     ) -> Self {
-        Context { host, now, ports, choose, record, rules_walked: 0 }
+        Context { host, now, ports, choose, record, rules_walked: 0, copy: None }
     }
 
     /// A packet comes in by `device`.
@@ -166,7 +167,7 @@ impl<'a, C: Choose, R: Record> Context<'a, C, R> {
             Err(Stop::Error(error)) => return Err(error),
             Err(Stop::Queue) => unreachable!("a hook holds what a rule hands to a queue"),
         };
-        Ok(Walk { fate, rules_walked: self.rules_walked })
+        Ok(Walk { fate, copy: self.copy, rules_walked: self.rules_walked })
     }
 
     /// From a device: PREROUTING, the routing decision, and on.
@@ -253,7 +254,25 @@ impl<'a, C: Choose, R: Record> Context<'a, C, R> {
         if !self.host.devices.get(device).up {
             return Err(DropReason::DeviceDown.into());
         }
+        let group = passage.packet.headers.dst;
+        if passage.input.is_none() && group.is_multicast() && self.host.devices.listens(device, group) {
+            self.copy = Some(Box::new(self.receive_own(device, passage.clone())?));
+        }
         Ok(Fate::Sent { device, next_hop, packet: passage.packet })
+    }
+
+    /// The box's own packet to a group that it listens to comes in again by the device that it left by; its route is known.
+    /// Source: `ip_mc_output` (net/ipv4/ip_output.c), `ip6_finish_output2`, `dev_loopback_xmit`, v6.12.
+    fn receive_own(&mut self, device: DeviceId, mut passage: Passage) -> Result<Fate, Stop> {
+        passage.input = Some(device);
+        let end = match self.pass(Hook::Prerouting, &mut passage) {
+            Ok(()) => self.deliver(passage),
+            Err(stop) => Err(stop),
+        };
+        match end {
+            Err(Stop::Fate(fate)) => Ok(*fate),
+            end => end,
+        }
     }
 
     /// Passes what is registered at a hook, by priority.
@@ -264,6 +283,7 @@ impl<'a, C: Choose, R: Record> Context<'a, C, R> {
 
     /// The same from one of its stations on; what a rule hands to a queue is held.
     fn pass_from(&mut self, hook: Hook, first: usize, passage: &mut Passage) -> Result<(), Stop> {
+        self.left_by = passage.output.map(|(device, _)| device);
         let before = (passage.packet.headers.src, passage.packet.headers.dst, passage.mark);
         let mut above = first.checked_sub(1).map(|last| stations(hook)[last].0);
         for (place, (priority, station)) in stations(hook).iter().enumerate().skip(first) {

@@ -178,6 +178,18 @@ impl<C: Choose, R: Record> Context<'_, C, R> {
             return Ok(());
         }
         let refused = |error| Err(Stop::from(Fate::SendError(error)));
+        // A socket must ask for broadcasts (SO_BROADCAST); raw ones do not.
+        if is_limited_broadcast(dst) || self.host.devices.is_broadcast(dst) {
+            return refused(SendError::PermissionDenied);
+        }
+        // Every device has a route to IPv6 groups; the first is taken.
+        if dst.is_ipv6()
+            && dst.is_multicast()
+            && let Some(device) = self.host.devices.first_with(Family::V6)
+        {
+            self.route_by(passage, device, None);
+            return Ok(());
+        }
         match self.host.routes.lookup_marked(dst, passage.mark) {
             Some(RouteKind::Unicast { device, via }) => {
                 self.route_by(passage, device, via);

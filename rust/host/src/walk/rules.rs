@@ -111,16 +111,17 @@ impl<C: Choose, R: Record> Context<'_, C, R> {
     }
 
     /// Names of the devices that rules see at `hook`: the one it came in by until routing and in FORWARD, the one it leaves by
-    /// from FORWARD on. Source: `struct nf_hook_state` as ip_input.c, ip_forward.c and ip_output.c fill it.
+    /// from FORWARD on, in OUTPUT by its first route. Source: `struct nf_hook_state` as ip_input.c, ip_forward.c and ip_output.c
+    /// fill it: another route within a hook does not change it.
     fn device_names(
         &self,
         hook: Hook,
         passage: &Passage,
     ) -> (Option<std::sync::Arc<str>>, Option<std::sync::Arc<str>>) {
         let input = passage.input.filter(|_| !matches!(hook, Hook::Output | Hook::Postrouting));
-        let output = passage.output.filter(|_| !matches!(hook, Hook::Prerouting | Hook::Input));
+        let output = self.left_by.filter(|_| !matches!(hook, Hook::Prerouting | Hook::Input));
         let name = |id| self.host.devices.get(id).name.clone();
-        (input.map(name), output.map(|(device, _)| name(device)))
+        (input.map(name), output.map(name))
     }
 
     /// The states that `--ctstate` tests: the packet's own, and the virtual ones of its connection.
