@@ -36,6 +36,8 @@ pub(crate) struct Context<'a, C, R> {
     record: &'a mut R,
     rules_walked: u64,
     copy: Option<Box<Fate>>,
+    /// The device by which the packet would leave when it entered the hook that it is at.
+    left_by: Option<DeviceId>,
 }
 
 /// A packet between two hooks.
@@ -118,7 +120,7 @@ impl<'a, C: Choose, R: Record> Context<'a, C, R> {
         choose: &'a mut C,
         record: &'a mut R,
     ) -> Self {
-        Context { host, now, ports, choose, record, rules_walked: 0, copy: None }
+        Context { host, now, ports, choose, record, rules_walked: 0, copy: None, left_by: None }
     }
 
     /// A packet comes in by `device`.
