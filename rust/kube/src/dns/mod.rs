@@ -8,6 +8,7 @@ mod resolver;
 pub mod server;
 #[cfg(test)]
 mod tests;
+pub mod walk;
 
 use std::fmt;
 use std::net::IpAddr;

@@ -243,11 +243,14 @@ fn in_order(message: &mut Message) {
     };
     for records in [&mut message.answers, &mut message.authority, &mut message.additional] {
         let mut nth = [0_usize; 2];
-        records.sort_by_cached_key(|record| {
+        let place = |record: ResourceRecord| {
             let family = usize::from(matches!(record.data, RecordData::Aaaa(_)));
-            let is_address = rank(record) == 2;
-            nth[family] += usize::from(is_address);
-            (rank(record), if is_address { 2 * nth[family] + family } else { 0 })
-        });
+            let turn = if rank(&record) == 2 { 2 * nth[family] + family } else { 0 };
+            nth[family] += 1;
+            (rank(&record), turn, record)
+        };
+        let mut placed: Vec<_> = std::mem::take(records).into_iter().map(place).collect();
+        placed.sort_by_key(|(rank, turn, _)| (*rank, *turn));
+        records.extend(placed.into_iter().map(|(_, _, record)| record));
     }
 }

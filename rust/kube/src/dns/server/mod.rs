@@ -19,6 +19,7 @@ use crate::object::{EndpointSlice, Namespace, Pod, Service};
 pub use case::run_dns;
 pub use config::{Config, PodsMode};
 pub use record::{RecordData, ResourceRecord};
+pub(super) use size::truncate as cut_to;
 pub use upstream::Upstream;
 use world::World;
 

@@ -25,7 +25,7 @@ type Written<'m> = Option<BTreeSet<&'m str>>;
 
 /// Cuts a message to the size that the client takes over UDP: whole if it fits uncompressed, else as many records as
 /// fit compressed, from the front of each section.
-pub(super) fn truncate(message: &mut Message, question: &str, client_size: usize) {
+pub(in crate::dns) fn truncate(message: &mut Message, question: &str, client_size: usize) {
     let limit = client_size.max(SIZE_MIN);
     let opt = if message.edns.is_some() { OPT } else { 0 };
     if whole(message, question) + opt <= limit {
