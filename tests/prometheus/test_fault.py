@@ -155,6 +155,11 @@ FAULTS: list[tuple[str, Callable[[Json], None], str, str, str]] = [
         *("dropped-by-relabeling", MONITOR, "spec.endpoints[0].relabelings[1]"),
     ),
     (
+        "a rule that keeps no address",
+        relabel(COPY, {"action": "labelkeep", "regex": "job|__scrape.*"}),
+        *("dropped-by-relabeling", MONITOR, "spec.endpoints[0].relabelings[1]"),
+    ),
+    (
         "a rule of the scrape class",
         spec(PROMETHEUS, scrapeClasses=[{"name": "c", "default": True, "relabelings": [COPY, KEEP_NONE]}]),
         *("dropped-by-relabeling", PROMETHEUS, "spec.scrapeClasses[0].relabelings[1]"),

@@ -107,6 +107,11 @@ def urls(**job: Any) -> list[str]:
     return [each["url"] for each in found["targets"]]
 
 
+def test_static_targets_stand_beside_discovered_ones() -> None:
+    static = [{"targets": ["h:1", "h:2"], "labels": {"__metrics_path__": "/m"}}]
+    assert urls(kubernetes_sd_configs=[], static_configs=static) == ["http://h:1/m", "http://h:2/m"]
+
+
 def test_an_address_is_written_as_a_url() -> None:
     add_port = {"source_labels": ["__address__"], "target_label": "__address__", "replacement": "[$1]:80"}
     found = urls(relabel_configs=[add_port], metrics_path="a?b c", params={"x": ["1 2", "3"], "a": ["é"]})
@@ -129,7 +134,6 @@ def test_a_target_that_relabelling_spoils_is_none(rule: dict[str, str]) -> None:
 @pytest.mark.parametrize(
     ("job", "named"),
     [
-        ({"static_configs": []}, "static_configs"),
         ({"http_sd_configs": []}, "http_sd_configs"),
         ({"kubernetes_sd_configs": [{"role": "gateway"}]}, "role 'gateway'"),
         ({"kubernetes_sd_configs": [{"role": "pod", "kubeconfig_file": "x"}]}, "kubeconfig_file"),

@@ -9,11 +9,14 @@ from typing import TYPE_CHECKING
 from kdp.prometheus.discovery import META
 from kdp.prometheus.operator.jobs import scrape_class_of
 from kdp.prometheus.regex import anchored
+from kdp.prometheus.relabel import apply
+from kdp.prometheus.scrape import is_target
 from kdp.prometheus.world import Json, reference
 
 if TYPE_CHECKING:
     from kdp.prometheus.monitored import Monitored
-    from kdp.prometheus.scrape import Found
+    from kdp.prometheus.relabel import Rule
+    from kdp.prometheus.scrape import Found, Job
 
 __all__ = ["endpoint_faults"]
 
@@ -33,7 +36,7 @@ def endpoint_faults(found: Monitored) -> Iterator[Fault]:
             list(_port_faults(found, endpoints[index], where))
             or list(_address_faults(found, candidates))
             or list(_target_port_faults(found, endpoints[index], where, candidates))
-            or list(_dropped(found, endpoints[index], where, candidates, len(job.rules)))
+            or list(_dropped(found, endpoints[index], where, candidates, job))
         )
 
 
@@ -93,14 +96,14 @@ def _port_label(candidates: Sequence[Found]) -> str:
 
 
 def _dropped(
-    found: Monitored, endpoint: Json, where: str, candidates: Sequence[Found], count: int
+    found: Monitored, endpoint: Json, where: str, candidates: Sequence[Found], job: Job
 ) -> Iterator[Fault]:
     """Name the rule of the monitor, or of its scrape class, that drops the most targets last."""
     own = len(endpoint.get("relabelings") or ())
     scrape_class = scrape_class_of(found.prometheus, found.monitor)
     shared = len(scrape_class.get("relabelings") or ())
     # The namespace that is enforced stands between the monitor's rules and the three of sharding.
-    first = count - 3 - found.enforces_namespace() - own
+    first = len(job.rules) - 3 - found.enforces_namespace() - own
     dropping = Counter(each.dropped_by for each in candidates if each.dropped_by is not None)
     for index, _ in sorted(dropping.items(), key=lambda item: (-item[1], item[0])):
         if first <= index < first + own:
@@ -109,11 +112,20 @@ def _dropped(
             number = _class_index(found.prometheus, scrape_class)
             field = f"spec.scrapeClasses[{number}].relabelings[{index - first + shared}]"
             yield "dropped-by-relabeling", reference(found.prometheus), field
-    if any(each.dropped_by is None for each in candidates):
-        # Relabelling left no valid address, interval or timeout: the rule that writes one of them.
-        for index, each in enumerate(endpoint.get("relabelings") or ()):
-            if str(each.get("targetLabel") or "").startswith("__"):
-                yield "dropped-by-relabeling", reference(found.monitor), f"{where}.relabelings[{index}]"
+    for each in candidates:
+        spoiled = _spoils(job.rules[: first + own], each)
+        if spoiled is not None and spoiled >= first:
+            yield "dropped-by-relabeling", reference(found.monitor), f"{where}.relabelings[{spoiled - first}]"
+
+
+def _spoils(rules: Sequence[Rule], each: Found) -> int | None:
+    """Give the first rule after which a target has no valid address, interval or timeout."""
+    if each.dropped_by is not None:
+        return None
+    for index in range(len(rules)):
+        if not is_target(apply(rules[: index + 1], each.discovered)[0]):
+            return index
+    return None
 
 
 def _class_index(prometheus: Json, scrape_class: Json) -> int:

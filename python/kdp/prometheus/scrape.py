@@ -18,7 +18,7 @@ from kdp.prometheus.relabel import Labels, Rule, apply, rule, text
 if TYPE_CHECKING:
     from kdp.prometheus.world import Json, World
 
-__all__ = ["Found", "Job", "Target"]
+__all__ = ["Found", "Job", "Target", "is_target"]
 
 # Characters that Go leaves as they are. Source: Go 1.26, net/url shouldEscape.
 PATH_SAFE = "$&+,/:;=@"
@@ -55,9 +55,8 @@ class Job:
         others = sorted(
             key for key in config if key.endswith("_sd_configs") and key != "kubernetes_sd_configs"
         )
-        if others or "static_configs" in config:
-            what = others[0] if others else "static_configs"
-            raise UnsupportedError("case-not-modelled", f"scrape job {name}: {what} is not modelled")
+        if others:
+            raise UnsupportedError("case-not-modelled", f"scrape job {name}: {others[0]} is not modelled")
         self.rules: Sequence[Rule] = [rule(each) for each in config.get("relabel_configs") or ()]
         self._interval, self._timeout = self._times(defaults)
 
@@ -89,6 +88,10 @@ class Job:
             seen.append(config)
             for group in discover(world, config):
                 yield from self.judge(group)
+        for config in self._config.get("static_configs") or ():
+            shared = {name: text(value) for name, value in (config.get("labels") or {}).items()}
+            targets = [{"__address__": text(each)} for each in config.get("targets") or ()]
+            yield from self.judge(Group(shared, targets))
 
     def judge(self, group: Group) -> Iterator[Found]:
         """Relabel the targets of one group."""
@@ -114,10 +117,9 @@ class Job:
         return {name: value for name, value in (usual | found).items() if value}
 
     def _target(self, labels: Labels, discovered: Labels) -> Target | None:
-        address = labels.get("__address__", "")
-        if not address or "/" in address or not _times_hold(labels):
+        if not is_target(labels):
             return None
-        final = {"instance": address} | labels
+        final = {"instance": labels["__address__"]} | labels
         shown = {name: value for name, value in final.items() if not name.startswith("__")}
         return Target(self.name, self._url(labels), shown, discovered)
 
@@ -139,12 +141,18 @@ class Job:
         return f"{scheme}//{host}{slash}{path}{'?' if query else ''}{query}"
 
 
+def is_target(labels: Mapping[str, str]) -> bool:
+    """Tell whether relabelled labels have what a target needs: an address, an interval and a timeout within it."""
+    address = labels.get("__address__", "")
+    return bool(address) and "/" not in address and _times_hold(labels)
+
+
 def _params(config: Json) -> Mapping[str, Sequence[Any]]:
     found: Mapping[str, Sequence[Any]] = config.get("params") or {}
     return {key: values or [] for key, values in found.items()}
 
 
-def _times_hold(labels: Labels) -> bool:
+def _times_hold(labels: Mapping[str, str]) -> bool:
     """Tell whether relabelling left an interval and a timeout that a target can have."""
     try:
         interval = to_milliseconds(labels.get("__scrape_interval__", ""))

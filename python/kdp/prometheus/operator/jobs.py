@@ -32,6 +32,7 @@ __all__ = [
 Config = dict[str, Any]
 GROUP = "monitoring.coreos.com"
 RESOURCES = {"ServiceMonitor": "servicemonitors", "PodMonitor": "podmonitors"}
+ESCAPING = {"AllowUTF8": "allow-utf-8", "Underscores": "underscores", "Dots": "dots", "Values": "values"}
 VERSION_MIN = (3, 9)
 
 
@@ -195,6 +196,15 @@ def global_block(prometheus: Json) -> Config:
         "ruleQueryOffset": "rule_query_offset",
     }
     found |= {key: spec[field] for field, key in names.items() if spec.get(field) is not None}
+    for field, key in (
+        ("queryLogFile", "query_log_file"),
+        ("scrapeFailureLogFile", "scrape_failure_log_file"),
+    ):
+        if spec.get(field):
+            # A bare name is a file of the volume for logs. Source: prometheus-operator, common.go, logFilePath.
+            found[key] = spec[field] if "/" in spec[field] else f"/var/log/prometheus/{spec[field]}"
+    if spec.get("nameEscapingScheme") in ESCAPING:
+        found["metric_name_escaping_scheme"] = ESCAPING[spec["nameEscapingScheme"]]
     if spec.get("nameValidationScheme"):
         found["metric_name_validation_scheme"] = str(spec["nameValidationScheme"]).lower()
     return found | global_limits(spec)
