@@ -118,6 +118,23 @@ def test_an_address_is_written_as_a_url() -> None:
     assert found == ["http://[fd00::1]:80/a%3Fb%20c?a=%C3%A9&x=1+2&x=3"]
 
 
+def test_an_object_without_a_namespace_is_in_default() -> None:
+    pod = {**POD, "metadata": {"name": "p"}}
+    config = {
+        "job_name": "j",
+        "kubernetes_sd_configs": [{"role": "pod", "namespaces": {"names": ["default"]}}],
+    }
+    found = conformance.run_targets({"kind": "roles", "objects": [pod], "scrape_configs": [config]})
+    assert found["targets"][0]["discovered"]["__meta_kubernetes_namespace"] == "default"
+
+
+@pytest.mark.parametrize("item", [{"kind": "Pod", "metadata": {}}, {"metadata": {"name": "x"}}, {}])
+def test_an_object_without_kind_or_name_is_refused(item: dict[str, Any]) -> None:
+    with pytest.raises(kdp.ValidationError) as caught:
+        conformance.run_targets({"kind": "roles", "objects": [item], "scrape_configs": []})
+    assert caught.value.code == "field-missing"
+
+
 @pytest.mark.parametrize(
     "rule",
     [

@@ -6,9 +6,12 @@ import base64
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from kdp.errors import ValidationError
+
 __all__ = ["Json", "World", "full_name", "meta", "owner", "reference"]
 
 Json = Mapping[str, Any]
+CLUSTER_WIDE = ("Namespace", "Node")
 
 
 class World:
@@ -17,7 +20,8 @@ class World:
     def __init__(self, objects: Iterable[Json]) -> None:
         self._kinds: dict[str, dict[tuple[str, str], Json]] = {}
         for each in objects:
-            for item in each.get("items") or () if str(each["kind"]).endswith("List") else (each,):
+            is_list = str(each.get("kind") or "").endswith("List")
+            for item in map(_placed, each.get("items") or () if is_list else (each,)):
                 self._kinds.setdefault(item["kind"], {})[_key(item)] = item
 
     def all(self, kind: str) -> Sequence[Json]:
@@ -72,6 +76,17 @@ def owner(item: Json) -> Json | None:
     """Give the reference to the controller of an object, if it has one."""
     references: Sequence[Json] = meta(item).get("ownerReferences") or ()
     return next((each for each in references if each.get("controller")), None)
+
+
+def _placed(item: Json) -> Json:
+    """Check that an object has a kind and a name, and put one that names no namespace into default."""
+    for field, found in (("kind", item.get("kind")), ("metadata.name", meta(item).get("name"))):
+        if not found:
+            kind, name = item.get("kind") or "object", meta(item).get("name") or "without a name"
+            raise ValidationError("field-missing", f"{kind} {name} .{field}: there is none")
+    if meta(item).get("namespace") or item["kind"] in CLUSTER_WIDE:
+        return item
+    return {**item, "metadata": {**meta(item), "namespace": "default"}}
 
 
 def _key(item: Json) -> tuple[str, str]:

@@ -75,7 +75,9 @@ def _container(pod: Json, port: Json) -> Labels:
     """Name the container of an endpoint's port: the last one that declares it."""
     found: Labels = {}
     for container, init in containers(pod):
-        ports = [each for each in container.get("ports") or () if each["containerPort"] == port.get("port")]
+        ports = [
+            each for each in container.get("ports") or () if each.get("containerPort", 0) == port.get("port")
+        ]
         if ports:
             # Role endpoints writes the endpoint port's protocol, role endpointslice the container port's.
             protocol = (
@@ -98,7 +100,7 @@ def _addresses(view: View, item: Json) -> Iterator[Address]:
 def _address_labels(view: View, address: Json, port: Json) -> Labels:
     reference, node = address.get("targetRef"), address.get("nodeName")
     labels = {
-        "__address__": join_host_port(str(address["ip"]), port["port"]),
+        "__address__": join_host_port(str(address.get("ip") or ""), port.get("port", 0)),
         f"{ENDPOINT}port_name": str(port.get("name") or ""),
         f"{ENDPOINT}port_protocol": str(port.get("protocol") or ""),
         f"{ENDPOINT}hostname": str(address.get("hostname") or ""),

@@ -34,9 +34,9 @@ def service_groups(view: View) -> Iterator[Group]:
 def _service_port(item: Json, spec: Json, port: Json) -> Labels:
     host = f"{meta(item)['name']}.{meta(item).get('namespace') or ''}.svc"
     labels = {
-        "__address__": join_host_port(host, port["port"]),
+        "__address__": join_host_port(host, port.get("port", 0)),
         f"{SERVICE}port_name": str(port.get("name") or ""),
-        f"{SERVICE}port_number": str(port["port"]),
+        f"{SERVICE}port_number": str(port.get("port", 0)),
         f"{SERVICE}port_protocol": str(port.get("protocol") or ""),
         f"{SERVICE}type": str(spec.get("type") or ""),
     }
@@ -57,7 +57,7 @@ def node_groups(view: View) -> Iterator[Group]:
         status = item.get("status") or {}
         addresses: dict[str, str] = {}
         for each in status.get("addresses") or ():
-            addresses.setdefault(each["type"], str(each["address"]))
+            addresses.setdefault(str(each.get("type") or ""), str(each.get("address") or ""))
         first = next((addresses[kind] for kind in ADDRESS_TYPES if kind in addresses), None)
         if first is None:
             continue

@@ -66,7 +66,7 @@ def container_port_labels(container: Json, port: Json, protocol: object, *, init
         f"{POD}container_name": str(container.get("name") or ""),
         f"{POD}container_image": str(container.get("image") or ""),
         f"{POD}container_port_name": str(port.get("name") or ""),
-        f"{POD}container_port_number": str(port["containerPort"]),
+        f"{POD}container_port_number": str(port.get("containerPort", 0)),
         f"{POD}container_port_protocol": str(protocol or ""),
         f"{POD}container_init": flag(value=init),
     }
@@ -79,9 +79,9 @@ def other_ports(view: View, pod: Json, seen: Sequence[object]) -> Iterator[Label
         return
     for container, init in containers(pod):
         for port in container.get("ports") or ():
-            if port["containerPort"] not in seen:
+            if port.get("containerPort", 0) not in seen:
                 labels = container_port_labels(container, port, port.get("protocol"), init=init)
-                labels["__address__"] = join_host_port(address, port["containerPort"])
+                labels["__address__"] = join_host_port(address, port.get("containerPort", 0))
                 yield labels | pod_labels(view, pod)
 
 
@@ -99,7 +99,7 @@ def _targets(pod: Json, address: str, container: Json, init: bool) -> Iterator[L
         }
     for port in container.get("ports") or ():
         labels = container_port_labels(container, port, port.get("protocol"), init=init)
-        yield shared | labels | {"__address__": join_host_port(address, port["containerPort"])}
+        yield shared | labels | {"__address__": join_host_port(address, port.get("containerPort", 0))}
 
 
 def _ready(status: Json) -> str:
