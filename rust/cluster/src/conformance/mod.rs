@@ -1,5 +1,6 @@
 //! Runs one case of a kind, JSON in and JSON out: what `kdp.conformance` and `kdp test` stand on.
 
+mod dns;
 mod flows;
 mod tcp;
 
@@ -8,6 +9,7 @@ use serde_json::{Value, json};
 
 use crate::Error;
 
+pub use dns::{run_dns, run_resolver};
 pub use flows::run_flows;
 pub use tcp::run_tcp_sequences;
 
@@ -23,6 +25,8 @@ pub const KINDS: &[&str] = &[
     "render_rules_after",
     "run_flows",
     "run_tcp_sequences",
+    "run_dns",
+    "run_resolver",
 ];
 
 /// Runs a case by the name of its function in `kdp.conformance`.
@@ -50,6 +54,8 @@ pub fn run(kind: &str, case: &Value) -> Result<Value, Error> {
         }
         "run_flows" => run_flows(case),
         "run_tcp_sequences" => run_tcp_sequences(case),
+        "run_dns" => run_dns(case),
+        "run_resolver" => run_resolver(case),
         _ => Err(wrong(format!("there is no such function; there are {}", KINDS.join(", ")))),
     }
 }
