@@ -11,7 +11,7 @@ fn service(name: &str, ip: &str) -> Value {
     json!({"metadata": {"name": name, "namespace": "shop"}, "spec": {"clusterIP": ip, "ports": ports}})
 }
 
-fn config(upstream: bool, fallthrough: Value) -> (Config, Option<Upstream>) {
+fn config(upstream: bool, fallthrough: &Value) -> (Config, Option<Upstream>) {
     let given = json!({
         "zone": "cluster.local", "otherZones": ["other.test"], "reverse": ["10.96.0.0/12", "ip6.arpa"],
         "pods": "insecure", "ttl": 30, "fallthrough": fallthrough, "zonal": true, "localIPs": ["10.244.0.2"],
@@ -21,7 +21,7 @@ fn config(upstream: bool, fallthrough: Value) -> (Config, Option<Upstream>) {
 }
 
 /// A cluster with a Service of each sort, and endpoints in a number that does not fit one message.
-fn server(upstream: bool, fallthrough: Value, endpoints: usize) -> Server {
+fn server(upstream: bool, fallthrough: &Value, endpoints: usize) -> Server {
     let (config, upstream) = config(upstream, fallthrough);
     let mut server = Server::new(config, upstream);
     server.add_namespace(&serde_json::from_value(json!({"metadata": {"name": "shop"}})).unwrap());
@@ -147,13 +147,13 @@ fn names() -> impl Strategy<Value = String> {
         "",
     ]);
     (prop::collection::vec(known, 0..7), zone)
-        .prop_map(|(labels, zone)| labels.into_iter().map(|it| format!("{it}.")).collect::<String>() + zone)
+        .prop_map(|(labels, zone)| labels.into_iter().chain([zone]).collect::<Vec<_>>().join("."))
 }
 
 proptest! {
     #[test]
     fn whether_a_name_exists_is_one_for_all_types(name in names(), upstream: bool, all: bool) {
-        let server = server(upstream, if all { json!([]) } else { Value::Null }, 3);
+        let server = server(upstream, &if all { json!([]) } else { Value::Null }, 3);
         let asked = |rtype: &str| server.answer(&ask(&name, rtype));
         let rcode = asked("A").rcode;
         for rtype in ["AAAA", "SRV", "MX", "CNAME", "HTTPS", "ANY"] {
@@ -171,7 +171,7 @@ proptest! {
         endpoints in 1_usize..120, size in 0_u16..5000, edns: bool, rtype in prop::sample::select(vec!["A", "SRV"]),
         name in prop::sample::select(vec!["db.shop.svc.cluster.local.", "DB.Shop.svc.cluster.local."]),
     ) {
-        let server = server(false, Value::Null, endpoints);
+        let server = server(false, &Value::Null, endpoints);
         let mut question = ask(name, rtype);
         question.edns = edns.then_some(Edns { size, wants_dnssec: false, version: 0 });
         let whole = server.answer(&question);
@@ -199,13 +199,13 @@ proptest! {
 
 #[test]
 fn a_loop_through_two_zones_ends() {
-    let message = server(false, Value::Null, 1).answer(&ask("loop.shop.svc.cluster.local.", "A"));
+    let message = server(false, &Value::Null, 1).answer(&ask("loop.shop.svc.cluster.local.", "A"));
     assert!(!message.answers.is_empty() && message.answers.len() < 32);
 }
 
 #[test]
 fn a_message_that_fits_stays_whole() {
-    let mut message = server(false, Value::Null, 1).answer(&ask("web.shop.svc.cluster.local.", "A"));
+    let mut message = server(false, &Value::Null, 1).answer(&ask("web.shop.svc.cluster.local.", "A"));
     let before = message.clone();
     truncate(&mut message, "web.shop.svc.cluster.local.", 0);
     assert_eq!(message, before);
@@ -214,7 +214,7 @@ fn a_message_that_fits_stays_whole() {
 
 #[test]
 fn networks_are_cut_to_zones() {
-    let zones = config(false, Value::Null).0.zones;
+    let zones = config(false, &Value::Null).0.zones;
     assert_eq!(zones.len(), 2 + 16 + 1);
     assert_eq!(zones[2], "96.10.in-addr.arpa.");
     assert_eq!(zones[17], "111.10.in-addr.arpa.");
