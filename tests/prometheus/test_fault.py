@@ -92,7 +92,11 @@ FAULTS: list[tuple[str, Callable[[Json], None], str, str, str]] = [
     (
         "the namespace is left out",
         spec(PROMETHEUS, serviceMonitorNamespaceSelector={"matchLabels": {"team": "infra"}}),
-        *("monitor-namespace-not-selected", PROMETHEUS, "spec.serviceMonitorNamespaceSelector"),
+        *(
+            "monitor-namespace-not-selected",
+            PROMETHEUS,
+            "spec.serviceMonitorNamespaceSelector.matchLabels.team",
+        ),
     ),
     (
         "own namespace only",
@@ -130,14 +134,14 @@ FAULTS: list[tuple[str, Callable[[Json], None], str, str, str]] = [
     (
         "another namespace",
         spec(MONITOR, namespaceSelector={"matchNames": ["db"]}),
-        *("wrong-namespace", MONITOR, "spec.namespaceSelector"),
+        *("wrong-namespace", MONITOR, "spec.namespaceSelector.matchNames"),
     ),
     (
         "one letter",
         lambda case: the(case, SERVICE)["metadata"]["labels"].update(app="Web"),
         *("service-label-mismatch", SERVICE, "metadata.labels.app"),
     ),
-    ("labels of Pods", selects_pods, "selector-matches-pods", MONITOR, "spec.selector"),
+    ("labels of Pods", selects_pods, "selector-matches-pods", MONITOR, "spec.selector.matchLabels.app"),
     ("no such port", one(port="metric"), "port-not-found", MONITOR, "spec.endpoints[0].port"),
     ("a number as a name", one(port="9102"), "port-not-found", MONITOR, "spec.endpoints[0].port"),
     ("no such target port", one(targetPort=1), "port-not-found", MONITOR, "spec.endpoints[0].targetPort"),

@@ -7,7 +7,7 @@ Source: prometheus-operator 0.93.0, pkg/prometheus/promcfg.go; Prometheus 3.14, 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 
 from kdp.errors import NotFoundError, UnsupportedError
@@ -79,19 +79,30 @@ def _unselected(world: World, prometheus: Json, monitor: Json) -> Iterator[Fault
         yield Fault("monitor-not-selected", reference(prometheus), "spec.serviceMonitorSelector")
         return
     if meta(monitor).get("namespace") not in namespaces_of(world, prometheus, "ServiceMonitor"):
-        yield Fault(
-            "monitor-namespace-not-selected", reference(prometheus), "spec.serviceMonitorNamespaceSelector"
-        )
+        spaces = spec.get("serviceMonitorNamespaceSelector")
+        labels = world.namespaces().get(str(meta(monitor).get("namespace")), {})
+        field = _deepest("spec.serviceMonitorNamespaceSelector", spaces, labels)
+        yield Fault("monitor-namespace-not-selected", reference(prometheus), field)
     labels = meta(monitor).get("labels") or {}
     for each in selectors.requirements(selector):
         if not each.accepts(labels):
             yield Fault("monitor-not-selected", reference(monitor), f"metadata.labels.{each.key}")
 
 
+def _deepest(field: str, selector: Json | None, labels: Mapping[str, str] | None) -> str:
+    """Give the path of the first requirement that labels miss; without labels, of the first one."""
+    missed = [
+        each for each in selectors.requirements(selector or {}) if labels is None or not each.accepts(labels)
+    ]
+    return f"{field}.{missed[0].path}" if missed else field
+
+
 def _no_service(world: World, found: Monitored) -> list[Fault]:
     monitor = found.monitor
     if any(found.selects(each) for each in world.all("Service")):
-        return [Fault("wrong-namespace", reference(monitor), "spec.namespaceSelector")]
+        names = ((monitor.get("spec") or {}).get("namespaceSelector") or {}).get("matchNames")
+        field = "spec.namespaceSelector.matchNames" if names else "spec.namespaceSelector"
+        return [Fault("wrong-namespace", reference(monitor), field)]
     selector = (monitor.get("spec") or {}).get("selector") or {}
     spaces = namespaces_of_monitor(found.prometheus, monitor) or list(world.namespaces())
     services = [each for each in world.all("Service") if meta(each).get("namespace") in spaces]
@@ -101,7 +112,8 @@ def _no_service(world: World, found: Monitored) -> list[Fault]:
         if meta(each).get("namespace") in spaces and selectors.accepts(selector, meta(each).get("labels"))
     ]
     mismatches = _mismatches(selector, services, pods)
-    matching_pods = [Fault("selector-matches-pods", reference(monitor), "spec.selector")] if pods else []
+    field = _deepest("spec.selector", selector, None)
+    matching_pods = [Fault("selector-matches-pods", reference(monitor), field)] if pods else []
     if mismatches or matching_pods:
         return mismatches + matching_pods
     # No label resembles: perhaps the Service with nearly these labels is elsewhere.
