@@ -53,7 +53,7 @@ class Host:
     Rules that hold what is not modelled are refused with ``UnsupportedRuleError``, all or nothing.
 
     >>> host = Host({"devs": {"eth0": ["192.0.2.1/24"]}})
-    >>> host.receive("eth0", bytes.fromhex("45000014000000004000f6e7c0000209c0000201")).verdict
+    >>> host.receive("eth0", bytes.fromhex("45000014000000004000f6dfc0000209c0000201")).verdict
     'local'
     """
 
