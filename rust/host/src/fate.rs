@@ -68,6 +68,8 @@ pub enum DropReason {
     DeviceDown,
     /// A fragment that waits for others of its packet, or contradicts them.
     Fragment,
+    /// There is no route, and its sender was told so too often.
+    ErrorLimit,
     /// It names the route that it wants to take.
     SourceRoute,
     /// It goes to a multicast group, and nobody here listens to it.
@@ -93,6 +95,9 @@ impl DropReason {
             DropReason::Blackhole => "a blackhole route takes it",
             DropReason::DeviceDown => "the device is down",
             DropReason::Fragment => "it is a fragment, and its packet is not whole yet",
+            DropReason::ErrorLimit => {
+                "there is no route, and its sender was told too often (net.ipv4.route.error_burst)"
+            }
             DropReason::SourceRoute => "it wants to choose its route (accept_source_route is off)",
             DropReason::NoListener => "nobody here listens to that multicast group",
             DropReason::OtherDevice => "its masqueraded connection belongs to another device",

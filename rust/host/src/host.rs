@@ -12,6 +12,7 @@ use kdp_sim::{Chance, Draw, Time};
 use crate::device::{DeviceId, Devices, LOOPBACK};
 use crate::fragments::Fragments;
 use crate::route::{RouteKind, Routes};
+use crate::route_errors::RouteErrors;
 use crate::trace::{Record, Silent};
 use crate::walk::{Context, Held};
 use crate::{Error, Packet, Sysctls, Walk};
@@ -41,6 +42,7 @@ pub struct Host {
     /// What its rules remember.
     pub effects: Effects,
     pub(crate) fragments: Fragments,
+    pub(crate) route_errors: RouteErrors,
     /// Whether a process listens on every queue of `NFQUEUE`, and holds what comes. Without one packets are dropped there.
     pub holds: bool,
     rulesets: [Arc<Ruleset>; 2],
@@ -62,6 +64,7 @@ impl Host {
             conntrack: Conntrack::new(settings, chance),
             effects: Effects::new(),
             fragments: Fragments::default(),
+            route_errors: RouteErrors::default(),
             holds: false,
             rulesets: [Family::V4, Family::V6].map(|family| Arc::new(Ruleset::new(family))),
             engines: [Engine::indexed(), Engine::indexed()],
@@ -222,6 +225,7 @@ impl Host {
             conntrack,
             effects: effects.clone(),
             fragments: Fragments::default(),
+            route_errors: RouteErrors::default(),
             holds: false,
             rulesets: rulesets.clone(),
             engines: engines.clone(),

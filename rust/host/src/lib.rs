@@ -14,6 +14,7 @@ mod ip_tool;
 mod options;
 mod packet;
 mod route;
+mod route_errors;
 mod segment;
 mod sysctl;
 mod topology;

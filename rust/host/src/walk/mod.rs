@@ -291,25 +291,25 @@ impl<'a, C: Choose, R: Record> Context<'a, C, R> {
         for (place, (priority, station)) in stations(hook).iter().enumerate().skip(first) {
             self.nft(hook, (above, *priority), passage)?;
             above = Some(*priority);
-            match station {
-                Station::Rules(table) => match self.rules(*table, hook, passage) {
-                    Err(Stop::Queue) => {
-                        let held = Held { passage: passage.clone(), hook, next: place + 1 };
-                        return Err(Fate::Queued(Box::new(held)).into());
-                    }
-                    walked => walked?,
-                },
-                Station::Track => self.track(passage, hook == Hook::Prerouting)?,
-                Station::Nat => self.nat(hook, passage)?,
+            let passed = match station {
+                Station::Rules(table) => self.rules(*table, hook, passage),
+                Station::Track => self.track(passage, hook == Hook::Prerouting),
+                Station::Nat => self.nat(hook, passage),
                 Station::RouteAgain => {
                     let after = (passage.packet.headers.src, passage.packet.headers.dst, passage.mark);
-                    if before != after {
-                        self.route_output_again(passage)?;
-                    }
+                    if before == after { Ok(()) } else { self.route_output_again(passage) }
                 }
-                Station::Passed => self.note_passed(passage),
-                Station::Confirm => self.confirm(passage)?,
+                Station::Passed => {
+                    self.note_passed(passage);
+                    Ok(())
+                }
+                Station::Confirm => self.confirm(passage),
+            };
+            if let Err(Stop::Queue) = passed {
+                let held = Held { passage: passage.clone(), hook, next: place + 1 };
+                return Err(Fate::Queued(Box::new(held)).into());
             }
+            passed?;
         }
         self.nft(hook, (above, i32::MAX), passage)
     }

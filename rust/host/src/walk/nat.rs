@@ -73,6 +73,8 @@ impl<C: Choose, R: Record> Context<'_, C, R> {
     fn translated(&mut self, verdict: Verdict, hook: Hook, passage: &mut Passage) -> Result<bool, Stop> {
         let manip = manip_at(hook);
         match verdict {
+            // It waits untranslated, and goes on behind the hook.
+            Verdict::Queue { .. } if self.host.holds => return Err(Stop::Queue),
             Verdict::Accept | Verdict::Queue { bypass: true } => return Ok(false),
             Verdict::Dnat(range) | Verdict::Snat(range) => self.set_up(passage, manip, &range),
             Verdict::Redirect(range) => {

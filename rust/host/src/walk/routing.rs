@@ -91,7 +91,11 @@ impl<C: Choose, R: Record> Context<'_, C, R> {
     }
 
     fn no_route(&mut self, passage: &mut Passage, v4: (u8, u8), v6: (u8, u8)) -> Result<Stop, Stop> {
-        let (kind, code) = if passage.packet.headers.src.is_ipv4() { v4 } else { v6 };
+        let (src, now) = (passage.packet.headers.src, self.now);
+        if src.is_ipv4() && passage.input.is_some() && !self.host.route_errors.may_send(src, now) {
+            return Ok(DropReason::ErrorLimit.into());
+        }
+        let (kind, code) = if src.is_ipv4() { v4 } else { v6 };
         self.answer(passage, AnswerReason::NoRoute(kind, code))
     }
 
