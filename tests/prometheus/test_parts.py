@@ -185,3 +185,31 @@ def test_a_prometheus_without_selectors_is_left_alone() -> None:
     case = {"kind": "targets", "objects": objects, "scraper": {"prometheus": "n/k", "shard": 0}}
     found = conformance.run_targets(case)
     assert (found["managed"], found["jobs"], found["targets"]) == (False, {}, [])
+
+
+@pytest.mark.parametrize(
+    ("kind", "field", "read"),
+    [("ServiceMonitor", "endpoints", True), ("PodMonitor", "podMetricsEndpoints", False)],
+)
+def test_only_a_service_monitor_can_name_files(kind: str, field: str, read: bool) -> None:
+    prometheus = {
+        "kind": "Prometheus",
+        "metadata": {"name": "k", "namespace": "n"},
+        "spec": {
+            "serviceMonitorSelector": {},
+            "podMonitorSelector": {},
+            "arbitraryFSAccessThroughSMs": {"deny": True},
+        },
+    }
+    endpoint = {"port": "x", "tlsConfig": {"caFile": "/ca", "insecureSkipVerify": True}}
+    monitor = {
+        "kind": kind,
+        "metadata": {"name": "m", "namespace": "n"},
+        "spec": {"selector": {}, field: [endpoint]},
+    }
+    case = {"kind": "targets", "objects": [prometheus, monitor], "scraper": {"prometheus": "n/k", "shard": 0}}
+    found = conformance.run_targets(case)
+    assert [each["monitor"] for each in found["selected"]["rejected"]] == ([f"{kind}/n/m"] if read else [])
+    assert [each["tls_config"] for each in found["jobs"].values()] == (
+        [] if read else [{"insecure_skip_verify": True}]
+    )

@@ -17,7 +17,9 @@ from kdp.prometheus.regex import BadPatternError, anchored
 from kdp.prometheus.relabel import ACTIONS, WRITES
 from kdp.prometheus.world import Json, World, meta
 
-__all__ = ["Refusal", "endpoints_field", "refusal", "relabel_faults"]
+__all__ = ["Refusal", "endpoints_of", "refusal", "relabel_faults"]
+
+FILES = ("caFile", "certFile", "keyFile")
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +35,21 @@ def endpoints_field(monitor: Json) -> str:
     return "endpoints" if monitor["kind"] == "ServiceMonitor" else "podMetricsEndpoints"
 
 
+def endpoints_of(monitor: Json) -> list[Json]:
+    """Give the endpoints as the API server keeps them: a PodMonitor's schema has no files of the Prometheus."""
+    given = (monitor.get("spec") or {}).get(endpoints_field(monitor)) or ()
+    if monitor["kind"] == "ServiceMonitor":
+        return list(given)
+    return [_without_files(each) for each in given]
+
+
+def _without_files(endpoint: Json) -> Json:
+    kept = {field: value for field, value in endpoint.items() if field != "bearerTokenFile"}
+    if kept.get("tlsConfig"):
+        kept["tlsConfig"] = {field: value for field, value in kept["tlsConfig"].items() if field not in FILES}
+    return kept
+
+
 def refusal(world: World, prometheus: Json, monitor: Json) -> Refusal | None:
     """Give the first reason to refuse a monitor, or None."""
     return next(_refusals(world, prometheus, monitor), None)
@@ -44,7 +61,7 @@ def _refusals(world: World, prometheus: Json, monitor: Json) -> Iterator[Refusal
     if path is not None:
         yield Refusal(f"spec.selector.{path}", "the selector is not valid")
     field = endpoints_field(monitor)
-    for index, endpoint in enumerate(spec.get(field) or ()):
+    for index, endpoint in enumerate(endpoints_of(monitor)):
         for found in _endpoint_refusals(world, prometheus, monitor, endpoint):
             yield Refusal(f"spec.{field}[{index}].{found.field}", found.reason)
     classes = {each.get("name") for each in (prometheus.get("spec") or {}).get("scrapeClasses") or ()}
@@ -68,7 +85,7 @@ def _endpoint_refusals(world: World, prometheus: Json, monitor: Json, endpoint: 
 def _file_refusals(endpoint: Json) -> Iterator[Refusal]:
     if endpoint.get("bearerTokenFile"):
         yield Refusal("bearerTokenFile", "the Prometheus forbids monitors to read its files")
-    for field in ("caFile", "certFile", "keyFile"):
+    for field in FILES:
         if (endpoint.get("tlsConfig") or {}).get(field):
             yield Refusal(f"tlsConfig.{field}", "the Prometheus forbids monitors to read its files")
 

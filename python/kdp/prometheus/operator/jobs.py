@@ -13,7 +13,7 @@ from typing import Any
 from kdp import _core
 from kdp.errors import UnsupportedError, ValidationError
 from kdp.prometheus import selectors
-from kdp.prometheus.operator.checks import endpoints_field, relabel_faults
+from kdp.prometheus.operator.checks import endpoints_of, relabel_faults
 from kdp.prometheus.operator.credentials import http_options
 from kdp.prometheus.operator.limits import global_limits, job_limits
 from kdp.prometheus.operator.rules import endpoint_rules, service_rules, sharding, user_rules
@@ -40,8 +40,7 @@ def monitor_jobs(world: World, prometheus: Json, monitor: Json) -> Iterator[tupl
     """Give name and configuration of the jobs of one monitor."""
     _check_prometheus(prometheus)
     prefix = "serviceMonitor" if monitor["kind"] == "ServiceMonitor" else "podMonitor"
-    endpoints = (monitor.get("spec") or {}).get(endpoints_field(monitor)) or ()
-    for index, endpoint in enumerate(endpoints):
+    for index, endpoint in enumerate(endpoints_of(monitor)):
         yield f"{prefix}/{full_name(monitor)}/{index}", _job(world, prometheus, monitor, endpoint)
 
 
