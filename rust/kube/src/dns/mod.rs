@@ -1,8 +1,9 @@
 //! Names to addresses: what a Pod's resolver asks and what cluster DNS answers.
 //!
 //! Source: Kubernetes DNS-based service discovery 1.1.0; CoreDNS plugin `kubernetes`; resolv.conf(5).
-//! Not modelled yet: SRV, PTR and TXT records, and whatever an upstream server says about names outside the cluster
-//! ([`Rcode::Outside`]).
+//! [`server`] answers every type of question as the real server does, [`walk`] asks as C libraries do; [`ClusterDns`]
+//! and [`resolve`] are the short way for a packet that needs an address. These do not model what an upstream server says
+//! about names outside the cluster ([`Rcode::Outside`]).
 
 mod resolver;
 pub mod server;

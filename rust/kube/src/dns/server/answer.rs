@@ -53,11 +53,11 @@ impl Server {
     }
 
     fn answer_at(&self, question: &Question, depth: usize) -> Message {
-        if let Some(Edns { version: 1.., .. }) = question.edns {
+        let is_foreign = !question.is_internet && self.upstream.is_none();
+        if let Some(Edns { version: 1.., .. }) = question.edns.filter(|_| !is_foreign) {
             return Message { edns: Some((0, false)), ..Message::of(ResponseCode::BadVers) };
         }
-        let is_refused = !question.is_internet && self.upstream.is_none();
-        let mut message = if is_refused || question.rtype == QueryType::Transfer {
+        let mut message = if is_foreign || question.rtype == QueryType::Transfer {
             Message::of(ResponseCode::Refused)
         } else {
             self.of_plugins(question, depth)
@@ -184,7 +184,7 @@ impl Server {
 
     fn pointers(&self, at: InZone<'_>) -> Result<Records, NoName> {
         let Some(names) = self.reverse(at.lower) else {
-            return self.services(at.asked(&QueryType::Ptr)).map(|_| Records::default());
+            return self.records(at.asked(&QueryType::Ptr)).map(|_| Records::default());
         };
         let record = |name| ResourceRecord {
             owner: at.question.name.clone(),

@@ -101,7 +101,8 @@ impl Server {
         if !found.is_empty() || is_zonal() { Ok(Vec::new()) } else { Err(NoName) }
     }
 
-    fn records(&self, asked: Asked<'_>) -> Result<Vec<Found>, NoName> {
+    /// Services, endpoints and Pods of a name.
+    pub(super) fn records(&self, asked: Asked<'_>) -> Result<Vec<Found>, NoName> {
         let request = request(asked, self.config.zonal)?;
         if request.is_top {
             return Ok(Vec::new());

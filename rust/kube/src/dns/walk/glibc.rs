@@ -27,12 +27,14 @@ enum Failure {
     /// Every server's port is closed.
     Closed,
     NoRecovery,
+    /// CNAMEs that lead to no address: an answer, so that nothing else is asked.
+    OnlyCnames,
 }
 
 impl Failure {
     fn error(self) -> CallError {
         match self {
-            Failure::NotFound | Failure::NoRecovery => CallError::NoName,
+            Failure::NotFound | Failure::NoRecovery | Failure::OnlyCnames => CallError::NoName,
             Failure::NoData => CallError::NoData,
             Failure::TryAgain { .. } | Failure::Closed => CallError::Again,
         }
@@ -154,7 +156,7 @@ impl<'n> Resolver<'n> {
         let mut first = None;
         if dots >= self.ndots || is_absolute {
             match self.name(name, family) {
-                Err(failure) if !is_absolute => first = Some(failure),
+                Err(failure) if !is_absolute && failure != Failure::OnlyCnames => first = Some(failure),
                 end => return end,
             }
         }
@@ -164,7 +166,7 @@ impl<'n> Resolver<'n> {
             seen.root |= domain.is_empty();
             match self.name(&format!("{name}.{domain}"), family) {
                 Ok(found) => return Ok(found),
-                Err(Failure::Closed) => return Err(Failure::Closed),
+                Err(end @ (Failure::Closed | Failure::OnlyCnames)) => return Err(end),
                 Err(failure) if seen.ends_list(failure) => break,
                 Err(_) => {}
             }
@@ -173,6 +175,7 @@ impl<'n> Resolver<'n> {
         if wants_it && first.is_none() && !seen.root {
             match self.name(name, family) {
                 Ok(found) => return Ok(found),
+                Err(Failure::OnlyCnames) => return Err(Failure::OnlyCnames),
                 Err(failure) => seen.last = Some(failure),
             }
         }
@@ -201,7 +204,8 @@ impl<'n> Resolver<'n> {
         }
         let failed = answers.iter().flatten().map(|it| it.0).find(|code| *code != Code::NoError);
         Err(match failed {
-            _ if !with_data.is_empty() => Failure::NoData,
+            _ if !with_data.is_empty() && !hides => Failure::OnlyCnames,
+            _ if hides && !with_data.is_empty() => Failure::NoData,
             None => Failure::NoData,
             Some(Code::NxDomain) => Failure::NotFound,
             Some(Code::ServFail) => Failure::TryAgain { is_servfail: true },
@@ -246,17 +250,15 @@ impl<'n> Resolver<'n> {
             let mut answers: Answers = replies.into_iter().map(|reply| self.hear(reply)).collect();
             answers.resize(types.len(), None);
             let has_silence = answers.iter().any(Option::is_none);
-            let has_answer = answers.iter().any(Option::is_some);
-            if has_silence && has_answer && self.asks_less_at_once() {
-                continue;
-            }
             for answer in &mut answers {
-                let is_failure =
-                    |it: &(Code, Message)| matches!(it.0, Code::ServFail | Code::NotImp | Code::Refused);
-                *answer = answer.take().filter(|it| !is_failure(it));
+                *answer = answer.take().filter(|it| !is_failure(it.0));
             }
-            let is_done = answers.iter().any(Option::is_some);
-            return if is_done { Sent::Done(answers) } else { Sent::NextServer };
+            if answers.iter().all(Option::is_none) {
+                return Sent::NextServer;
+            }
+            if !has_silence || !self.asks_less_at_once() {
+                return Sent::Done(answers);
+            }
         }
     }
 
@@ -266,7 +268,8 @@ impl<'n> Resolver<'n> {
         for rtype in types {
             let question = Asking { name, rtype, is_tcp: false, udp_size: self.udp_size };
             let reply = self.network.send(&question, server);
-            let ends = is_cut(&reply) || matches!(reply, Reply::Silence);
+            // What fails is not followed by the other question: the answer to that is waited for in vain.
+            let ends = !matches!(&reply, Reply::Message(code, message) if !message.tc && !is_failure(*code));
             if self.is_single && !matches!(reply, Reply::Closed) {
                 self.network.wait();
             }
@@ -310,6 +313,11 @@ impl<'n> Resolver<'n> {
         let answers: Answers = replies.into_iter().map(|reply| self.hear(reply)).collect();
         if answers.iter().all(Option::is_none) { Sent::NextServer } else { Sent::Done(answers) }
     }
+}
+
+/// Whether the next server is asked instead.
+fn is_failure(code: Code) -> bool {
+    matches!(code, Code::ServFail | Code::NotImp | Code::Refused)
 }
 
 fn is_cut(reply: &Reply) -> bool {

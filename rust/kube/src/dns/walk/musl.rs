@@ -11,6 +11,8 @@ use crate::dns::server::{Message, RecordData};
 
 /// Bytes of a line of resolv.conf that are read; a longer line is dropped.
 const LINE_LEN_MAX: usize = 254;
+/// Addresses that a call gives at most. Source: src/network/lookup.h, `MAXADDRS`.
+const ADDRESSES_MAX: usize = 48;
 /// Bytes of a name with its domain.
 const NAME_LEN_MAX: usize = 255;
 
@@ -112,6 +114,7 @@ impl<'n> Resolver<'n> {
                 addresses.extend(record.address());
             }
         }
+        addresses.truncate(ADDRESSES_MAX);
         Ok(Found::Data(Resolved { addresses, canonical }))
     }
 
