@@ -56,6 +56,15 @@ class Host:
     def conntrack(self, now: int) -> bytes:
         """JSON array of the entries: orig, reply, flags, timeout, mark, zone, tcp state."""
 
+    def ip(self, arguments: Sequence[str]) -> int:
+        """Does what the `ip` tool does with these words (`["route", "add", ...]`); its exit status."""
+
+    def hold(self, holds: bool) -> None:
+        """Whether packets that a rule hands to a queue are held; without it nobody listens and they are dropped."""
+
+    def release(self, number: int, now: int) -> bytes:
+        """A held packet, by the number that `held` gave, goes on behind the rule that held it; as `receive`."""
+
     def set_sysctl(self, name: str, value: str) -> None:
         """Sets a sysctl by its full name; one that is not modelled is an error."""
 
@@ -77,7 +86,7 @@ class Host:
     def nft_reset_counters(self, family: str, table: str) -> bool:
         """Sets the named counters of a table to zero; False if there is no such table."""
 
-    def nft_elements(self, family: str, table: str, set: str, now: int) -> bytes:
+    def nft_elements(self, family: str, table: str, name: str, now: int) -> bytes:
         """JSON: the keys of a set that are alive, in the form of `nft -j`; null if there is no such set."""
 
 @final

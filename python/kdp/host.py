@@ -102,6 +102,18 @@ class Host:
         found: dict[str, Any] = json.loads(self._core.tool(arguments, self._now))
         return found
 
+    def ip(self, *arguments: str) -> int:
+        """Run a command of the ``ip`` tool (``"route", "add", "blackhole", "10.7.0.0/16"``): its exit status."""
+        return self._core.ip(arguments)
+
+    def hold(self, *, holds: bool = True) -> None:
+        """Let a process listen on every ``NFQUEUE``: packets that come there are ``queued`` until they are released."""
+        self._core.hold(holds)
+
+    def release(self, number: int) -> PacketResult:
+        """Accept the packet that was queued as the ``number``-th, from 0."""
+        return PacketResult.of(self._core.release(number, self._now))
+
     def set_sysctl(self, name: str, value: int | str) -> None:
         """Set a sysctl by its name as in sysctl.conf."""
         self._core.set_sysctl(name, str(value))

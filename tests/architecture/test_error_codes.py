@@ -34,7 +34,9 @@ def codes_of_crates(root: Path) -> dict[str, list[str]]:
         if path.parent.name != "src" and not lists:
             continue  # a part of a crate may leave its codes to the crate's own list
         assert lists, f"{path.relative_to(root)} has no `pub const CODES: &[&str] = &[...]`"
-        found[str(path.relative_to(root / "rust"))] = [code for text in lists for code in re.findall(r'"([^"]*)"', text)]
+        found[str(path.relative_to(root / "rust"))] = [
+            code for text in lists for code in re.findall(r'"([^"]*)"', text)
+        ]
     return found
 
 

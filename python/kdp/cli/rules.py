@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 __all__ = ["command"]
 
-TABLES = ("raw", "mangle", "nat", "filter")
+TABLES = ("raw", "mangle", "nat", "filter", "security")
 
 
 @click.command("rules")

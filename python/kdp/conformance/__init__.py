@@ -12,7 +12,6 @@ from typing import Any
 
 from kdp import _core
 from kdp.conformance.packets import run_packets
-from kdp.errors import UnsupportedError
 
 __all__ = [
     "explain_monitor",
@@ -134,9 +133,3 @@ def _moment(value: object) -> str:
         utc = value.astimezone(UTC) if value.tzinfo else value
         return utc.replace(tzinfo=None).isoformat() + "Z"
     raise TypeError(f"{value!r} is not JSON")
-
-
-def _not_yet(function: str) -> UnsupportedError:
-    return UnsupportedError(
-        "case-not-modelled", f"kdp.conformance.{function}: cases of this kind are not modelled yet"
-    )

@@ -28,18 +28,13 @@ def run_packets(case: Case, seed: int = 1) -> dict[str, Any]:
     and ``UnsupportedRuleError`` for a rule that is not.
     """
     scenario = case["scenario"]
-    _refuse_unmodelled(scenario)
     run = _Run(Host(case["topology"], seed=seed))
+    run.host.hold(holds=bool(scenario.get("nfqueue")))
     for name, value in scenario.get("init_sysctl", {}).items():
         run.host.set_sysctl(name, value)
     run.load(scenario["rules"])
     steps = [run.step(step) for step in scenario["steps"]]
     return {"steps": steps, "conntrack": run.host.conntrack(), "stats": run.host.stats()}
-
-
-def _refuse_unmodelled(scenario: Case) -> None:
-    if scenario.get("nfqueue"):
-        raise _unsupported("'nfqueue' of the scenario")
 
 
 def _unsupported(what: str) -> UnsupportedError:
@@ -61,6 +56,8 @@ class _Run:
             "dump": self._dump,
             "sysctl": self._sysctl,
             "cmd": self._command,
+            "hold": self._hold,
+            "release": self._release,
             "recent": self._recent,
             "rule_counters": self._rule_counters,
             "counters": self._counters,
@@ -138,6 +135,8 @@ class _Run:
     def _command(self, step: Step) -> dict[str, Any]:
         """A command of the conntrack tool or of nft; ``ip`` and the like are not modelled."""
         words = step["cmd"].split() if isinstance(step["cmd"], str) else step["cmd"]
+        if words[0] == "ip":
+            return {"rc": self.host.ip(*words[1:])}
         if words[0] == "nft":
             return {"rc": self.host.nft(" ".join(words[1:]))}
         if words[0] != "conntrack":
@@ -145,6 +144,19 @@ class _Run:
         found = self.host.conntrack_tool(*words[1:])
         self.host.advance(round(step.get("settle", 0) * _SECOND))
         return {"rc": found["rc"], **({"count": found["count"]} if step.get("count") else {})}
+
+    def _hold(self, step: Step) -> dict[str, Any]:
+        found = self._packet(step)
+        return {**found, "held": int(found["verdict"] == "queued")}
+
+    def _release(self, step: Step) -> dict[str, Any]:
+        result = self.host.release(step["n"])
+        self._outs[-1] = result.outs
+        return {
+            "verdict": result.verdict,
+            "outs_hex": [[device, out.hex()] for device, out in result.outs],
+            "local_hex": [packet.hex() for packet in result.local],
+        }
 
     def _recent(self, step: Step) -> dict[str, Any]:
         listed = self.host.recent(step["name"], tool=self._tool) or []

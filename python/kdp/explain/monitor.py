@@ -18,7 +18,7 @@ __all__ = ["explain_monitor"]
 Json = Mapping[str, Any]
 LATER = (
     "only the monitor's selector, namespaces and ports were looked at; whether a Prometheus selects this monitor, and "
-    "what relabeling drops, is not modelled yet"
+    "what relabeling drops, this command does not say yet"
 )
 
 

@@ -142,8 +142,7 @@ pub fn counters(host: &Host, family: Family, table: &str) -> Result<Value, Error
         let chain = ruleset.chain(id);
         let rules: Vec<Value> =
             chain.rules().iter().map(|rule| pair(host.effects.rule_count(rule.slot()))).collect();
-        // iptables 1.8.9 (nf_tables) makes base chains without counters, so policies stay at zero.
-        let policy = chain.hook().map(|_| pair(Count::default()));
+        let policy = chain.hook().map(|hook| pair(host.effects.policy_count(table, hook)));
         shown[chain.name().as_str()] = json!({"policy": policy, "rules": rules});
     }
     Ok(shown)

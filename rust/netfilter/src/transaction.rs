@@ -23,13 +23,11 @@ pub enum Table {
 
 impl Table {
     /// All, in the order in which a packet meets them.
-    pub const ALL: [Table; 5] =
-        [Table::Raw, Table::Mangle, Table::Nat, Table::Filter, Table::Security];
+    pub const ALL: [Table; 5] = [Table::Raw, Table::Mangle, Table::Nat, Table::Filter, Table::Security];
 
     /// All, in the order in which iptables-save lists them.
     /// Source: iptables 1.8.9 (nf_tables), `enum nft_table_type` in iptables/nft.h.
-    pub const LISTING: [Table; 5] =
-        [Table::Mangle, Table::Security, Table::Raw, Table::Filter, Table::Nat];
+    pub const LISTING: [Table; 5] = [Table::Mangle, Table::Security, Table::Raw, Table::Filter, Table::Nat];
 
     /// Its name.
     pub const fn as_str(self) -> &'static str {

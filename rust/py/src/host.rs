@@ -3,7 +3,7 @@
 use std::sync::Mutex;
 
 use kdp_cluster::{Error, nft_listing, topology};
-use kdp_host::Host as Core;
+use kdp_host::{Held, Host as Core};
 use kdp_netfilter::{nft, text};
 use kdp_packet::Family;
 use kdp_sim::Time;
@@ -15,7 +15,7 @@ use crate::errors::{raise, usage};
 
 /// One Linux box: devices, addresses, routes, sysctls, rules, connection tracking.
 #[pyclass(frozen, module = "kdp._core")]
-pub(crate) struct Host(Mutex<Core>);
+pub(crate) struct Host(Mutex<Core>, Mutex<Vec<Held>>);
 
 impl Host {
     fn run<T: Send>(
@@ -40,8 +40,12 @@ impl Host {
     }
 }
 
-fn told(core: &mut Core, device: Option<&str>, packet: &[u8], now: u64) -> Result<Value, Error> {
-    Ok(kdp_cluster::exchange_json(&core.exchange(device, packet, Time(now))?, core.name()))
+/// What became of a packet; one that a queue holds is kept in `held`, in order.
+fn told(core: &Core, exchange: kdp_host::Exchange, held: &Mutex<Vec<Held>>) -> Value {
+    let told = kdp_cluster::exchange_json(&exchange, core.name());
+    let mut held = held.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+    held.extend(exchange.held.map(|waiting| *waiting));
+    told
 }
 
 fn family(py: Python<'_>, tool: &str) -> PyResult<Family> {
@@ -57,7 +61,7 @@ impl Host {
     #[new]
     fn new(py: Python<'_>, topology: &str, seed: u64) -> PyResult<Host> {
         let made = kdp_cluster::topology::host(topology, seed);
-        made.map(|core| Host(Mutex::new(core))).map_err(|e| raise(py, &e))
+        made.map(|core| Host(Mutex::new(core), Mutex::default())).map_err(|e| raise(py, &e))
     }
 
     #[pyo3(signature = (tool, text, noflush, now=0))]
@@ -88,11 +92,38 @@ impl Host {
         packet: &[u8],
         now: u64,
     ) -> PyResult<Bound<'py, PyBytes>> {
-        self.json(py, |core| told(core, Some(device), packet, now))
+        self.json(py, |core| {
+            let exchange = core.exchange(Some(device), packet, Time(now))?;
+            Ok(told(core, exchange, &self.1))
+        })
     }
 
     fn send_local<'py>(&self, py: Python<'py>, packet: &[u8], now: u64) -> PyResult<Bound<'py, PyBytes>> {
-        self.json(py, |core| told(core, None, packet, now))
+        self.json(py, |core| {
+            let exchange = core.exchange(None, packet, Time(now))?;
+            Ok(told(core, exchange, &self.1))
+        })
+    }
+
+    fn ip(&self, py: Python<'_>, arguments: Vec<String>) -> PyResult<u8> {
+        let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
+        self.run(py, |core| Ok(core.ip(&words)?))
+    }
+
+    fn hold(&self, py: Python<'_>, holds: bool) -> PyResult<()> {
+        self.run(py, |core| {
+            core.holds = holds;
+            Ok(())
+        })
+    }
+
+    fn release<'py>(&self, py: Python<'py>, number: usize, now: u64) -> PyResult<Bound<'py, PyBytes>> {
+        let waiting = self.1.lock().unwrap_or_else(std::sync::PoisonError::into_inner).get(number).cloned();
+        let waiting = waiting.ok_or_else(|| usage(py, &format!("no packet {number} is held")))?;
+        self.json(py, |core| {
+            let exchange = core.exchange_held(waiting, Time(now))?;
+            Ok(told(core, exchange, &self.1))
+        })
     }
 
     fn conntrack<'py>(&self, py: Python<'py>, now: u64) -> PyResult<Bound<'py, PyBytes>> {
@@ -134,11 +165,11 @@ impl Host {
         py: Python<'py>,
         family: &str,
         table: &str,
-        set: &str,
+        name: &str,
         now: u64,
     ) -> PyResult<Bound<'py, PyBytes>> {
         self.json(py, |core| {
-            Ok(nft_listing::elements(core, &nft_listing::table(family, table)?, set, Time(now)))
+            Ok(nft_listing::elements(core, &nft_listing::table(family, table)?, name, Time(now)))
         })
     }
 }

@@ -391,7 +391,8 @@ impl<'a> Work<'a> {
                 Undo::Refill(_, rules, _) => rules.iter().for_each(|rule| self.set.let_go(rule)),
                 Undo::Insert(_, _, rule) => self.set.let_go(&rule),
                 Undo::Restore(id, _) => self.set.free.push(id),
-                Undo::List(..) | Undo::Unmake(_) | Undo::Policy(..) | Undo::Counts(..) | Undo::Remove(..) => {}
+                Undo::List(..) | Undo::Unmake(_) | Undo::Policy(..) | Undo::Counts(..) | Undo::Remove(..) => {
+                }
             }
         }
         self.set.lists.settle();
