@@ -9,26 +9,9 @@ from kdp.errors import UnsupportedError
 
 from tests.conformance.packet_cases import Case, named_numbers, packet_cases
 
-HELD = "'nfqueue' of the scenario"
 NOT_MODELLED = {
-    "clash_reply_tuple_udp": HELD,
-    "clash_udp_different_dnat": HELD,
-    "clash_udp_identical": HELD,
-    "clash_udp_reverse": HELD,
-    "ctstate_virtual_dnat_snat": "ctorigdst",
-    "flannel_like_with_kube_proxy": "broadcast and multicast",
-    "fragments_masq_orders": "reassembly of fragments",
-    "fuzz_generic_ipt_14": "ctorigdst",
-    "ip_options_nat": "IPv4 options",
-    "ipt_addrtype_rpfilter": "limit-iface-in",
-    "ipt_connmark_masks": "CONNMARK",
-    "ipt_conntrack_match_all": "ctproto",
-    "ipt_tcpmss_clamp": "TCPMSS",
-    "unroutable_after_dnat": "ip route add",
-    "v6_fragments_nat": "reassembly of fragments",
-    "v6_odd_addresses_masq": "broadcast and multicast",
-    "v6_redirect_netmap_npt": "NETMAP",
-    "v6_unroutable_after_dnat": "ip -6 route add",
+    "nft_ct_timeout_policy": 'expression "ct"',
+    "v6_redirect_netmap_npt": "DNPT",
 }
 """Cases that kdp refuses, and the words with which it names the reason."""
 
@@ -36,10 +19,6 @@ DIFFERENT = {
     # The kernel chose among endpoints at random, for many flows: no seed repeats all of its choices.
     "kube_3svc_3ep_random": "packet by pod0",
     "kube_affinity_sticky": "packet by pod0",
-    # FIXME: iptables-nft counts nothing for the policy of a chain that the text uses and does not declare.
-    "node_local_dns_notrack": "rule_counters",
-    # FIXME: `conntrack -U` of conntrack-tools 1.4.7 fails with EOPNOTSUPP on any entry; kdp's does what is asked.
-    "timeout_sysctl_changed": "rc: 1 there, 0 here",
 }
 """Cases that come out otherwise, and what differs first."""
 

@@ -269,7 +269,7 @@ def test_a_monitor_whose_port_the_service_does_not_have() -> None:
 def test_a_monitor_that_works_says_what_was_not_looked_at() -> None:
     told = explain_monitor(monitor_facts(selected={"count": 1, "services": [service()]}))
     assert (told.verdict, told.findings) == ("works", [])
-    assert "not modelled yet" in str(told)
+    assert "does not say yet" in str(told)
 
 
 def test_an_explanation_is_data_too() -> None:

@@ -117,7 +117,9 @@ def step_differences(expected: Step, got: Step, numbers: Numbers) -> list[str]:
     if [device for device, _ in there] != [device for device, _ in here]:
         return [*found, f"packets leave by {[d for d, _ in there]} there, by {[d for d, _ in here]} here"]
     for (device, one), (_, other) in zip(there, here, strict=True):
-        if not _same_packet(bytes.fromhex(one), bytes.fromhex(other), numbers, own=expected["dev"] is None):
+        if not _same_packet(
+            bytes.fromhex(one), bytes.fromhex(other), numbers, own=expected.get("dev", "held") is None
+        ):
             found.append(f"packet by {device}: {one} there, {other} here")
     return found
 
