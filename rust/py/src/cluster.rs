@@ -1,8 +1,6 @@
 //! `kdp._core.Cluster`.
 
-use std::sync::Mutex;
-
-use kdp_cluster::{Cluster as Core, Error, Options, Question, exchange_json};
+use kdp_cluster::{Cluster as Core, Options, Question, exchange_json};
 use kdp_kube::load::Source;
 use kdp_kube::object::KindName;
 use kdp_packet::{Family, FlowColumns};
@@ -11,15 +9,16 @@ use numpy::PyArray1;
 use pyo3::prelude::*;
 use pyo3::pybacked::PyBackedBytes;
 use pyo3::types::PyBytes;
-use serde_json::{Value, json};
+use serde_json::json;
 
 use crate::columns::{column, give};
 use crate::errors::{by_code, raise, usage};
+use crate::guarded::Guarded;
 use crate::interrupt::Interrupt;
 
 /// Objects, controllers, nodes and virtual time.
 #[pyclass(frozen, module = "kdp._core")]
-pub(crate) struct Cluster(Mutex<Core>);
+pub(crate) struct Cluster(Guarded<Core>);
 
 /// Verdict, src, sport, dst, dport, rules walked.
 type Columns<'py> = (
@@ -30,30 +29,6 @@ type Columns<'py> = (
     Bound<'py, PyArray1<u16>>,
     Bound<'py, PyArray1<u32>>,
 );
-
-impl Cluster {
-    /// Runs `work` on the core with the GIL released.
-    fn run<T: Send>(
-        &self,
-        py: Python<'_>,
-        work: impl FnOnce(&mut Core) -> Result<T, Error> + Send,
-    ) -> PyResult<T> {
-        let result = py.detach(|| {
-            let mut core = self.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-            work(&mut core)
-        });
-        result.map_err(|e| raise(py, &e))
-    }
-
-    fn json<'py>(
-        &self,
-        py: Python<'py>,
-        work: impl FnOnce(&mut Core) -> Result<Value, Error> + Send,
-    ) -> PyResult<Bound<'py, PyBytes>> {
-        let text = self.run(py, |core| work(core).map(|value| value.to_string()))?;
-        Ok(PyBytes::new(py, text.as_bytes()))
-    }
-}
 
 fn sources(given: &[(String, PyBackedBytes)]) -> Vec<Source<'_>> {
     given.iter().map(|(name, bytes)| Source { name, bytes }).collect()
@@ -73,19 +48,19 @@ impl Cluster {
             let options = Options::parse(options)?;
             Core::load(&self::sources(&sources), options)
         });
-        made.map(|core| Cluster(Mutex::new(core))).map_err(|e| raise(py, &e))
+        made.map(|core| Cluster(Guarded::new(core))).map_err(|e| raise(py, &e))
     }
 
     fn notes(&self, py: Python<'_>) -> PyResult<Vec<String>> {
-        self.run(py, |core| Ok(core.notes().to_vec()))
+        self.0.run(py, |core| Ok(core.notes().to_vec()))
     }
 
     fn now(&self, py: Python<'_>) -> PyResult<u64> {
-        self.run(py, |core| Ok(core.now().as_nanos()))
+        self.0.run(py, |core| Ok(core.now().as_nanos()))
     }
 
     fn advance(&self, py: Python<'_>, to: u64) -> PyResult<()> {
-        self.run(py, |core| core.advance(Time(to)))
+        self.0.run(py, |core| core.advance(Time(to)))
     }
 
     #[pyo3(signature = (kind, namespace, selector))]
@@ -97,7 +72,7 @@ impl Cluster {
         selector: Option<&str>,
     ) -> PyResult<Bound<'py, PyBytes>> {
         let kind = kind_name(kind);
-        let text = self.run(py, |core| core.list(&kind, namespace, selector))?;
+        let text = self.0.run(py, |core| core.list(&kind, namespace, selector))?;
         Ok(PyBytes::new(py, text.as_bytes()))
     }
 
@@ -109,41 +84,41 @@ impl Cluster {
         name: &str,
     ) -> PyResult<Bound<'py, PyBytes>> {
         let kind = kind_name(kind);
-        self.json(py, |core| core.get(&kind, namespace, name))
+        self.0.json(py, |core| core.get(&kind, namespace, name))
     }
 
     fn put(&self, py: Python<'_>, sources: Vec<(String, PyBackedBytes)>) -> PyResult<()> {
-        self.run(py, |core| core.put(&self::sources(&sources)))
+        self.0.run(py, |core| core.put(&self::sources(&sources)))
     }
 
     fn delete(&self, py: Python<'_>, kind: &str, namespace: &str, name: &str) -> PyResult<()> {
         let kind = kind_name(kind);
-        self.run(py, |core| core.delete(&kind, namespace, name))
+        self.0.run(py, |core| core.delete(&kind, namespace, name))
     }
 
     fn resolve<'py>(&self, py: Python<'py>, question: &str) -> PyResult<Bound<'py, PyBytes>> {
-        self.json(py, |core| core.resolve(question))
+        self.0.json(py, |core| core.resolve(question))
     }
 
     fn connect<'py>(&self, py: Python<'py>, question: &str) -> PyResult<Bound<'py, PyBytes>> {
-        self.json(py, |core| core.connect(&Question::parse(question)?))
+        self.0.json(py, |core| core.connect(&Question::parse(question)?))
     }
 
     fn explore<'py>(&self, py: Python<'py>, question: &str) -> PyResult<Bound<'py, PyBytes>> {
-        self.json(py, |core| core.explore(&Question::parse(question)?))
+        self.0.json(py, |core| core.explore(&Question::parse(question)?))
     }
 
     fn rules(&self, py: Python<'_>, node: &str, family: &str, form: &str) -> PyResult<String> {
         let family = self::family(py, family)?;
         match form.split(' ').collect::<Vec<_>>()[..] {
-            ["save" | "restore"] => self.run(py, |core| core.rules_saved(node, family)),
-            [table, chain] => self.run(py, |core| core.rules_listed(node, family, table, chain)),
+            ["save" | "restore"] => self.0.run(py, |core| core.rules_saved(node, family)),
+            [table, chain] => self.0.run(py, |core| core.rules_listed(node, family, table, chain)),
             _ => Err(usage(py, &format!("form {form:?} is not save, restore or TABLE CHAIN"))),
         }
     }
 
     fn rule_counts<'py>(&self, py: Python<'py>, node: &str) -> PyResult<Bound<'py, PyBytes>> {
-        self.json(py, |core| core.rule_counts(node))
+        self.0.json(py, |core| core.rule_counts(node))
     }
 
     fn receive<'py>(
@@ -153,19 +128,19 @@ impl Cluster {
         device: &str,
         packet: &[u8],
     ) -> PyResult<Bound<'py, PyBytes>> {
-        self.json(py, |core| core.receive(node, device, packet).map(|done| exchange_json(&done, node)))
+        self.0.json(py, |core| core.receive(node, device, packet).map(|done| exchange_json(&done, node)))
     }
 
     fn send_local<'py>(&self, py: Python<'py>, node: &str, packet: &[u8]) -> PyResult<Bound<'py, PyBytes>> {
-        self.json(py, |core| core.send_local(node, packet).map(|done| exchange_json(&done, node)))
+        self.0.json(py, |core| core.send_local(node, packet).map(|done| exchange_json(&done, node)))
     }
 
     fn topology<'py>(&self, py: Python<'py>, node: &str) -> PyResult<Bound<'py, PyBytes>> {
-        self.json(py, |core| core.topology(node))
+        self.0.json(py, |core| core.topology(node))
     }
 
     fn conntrack(&self, py: Python<'_>, node: &str) -> PyResult<String> {
-        self.run(py, |core| core.conntrack(node))
+        self.0.run(py, |core| core.conntrack(node))
     }
 
     fn facts<'py>(
@@ -175,19 +150,19 @@ impl Cluster {
         namespace: &str,
         name: &str,
     ) -> PyResult<Bound<'py, PyBytes>> {
-        self.json(py, |core| core.facts(kind, namespace, name))
+        self.0.json(py, |core| core.facts(kind, namespace, name))
     }
 
     fn nodes(&self, py: Python<'_>) -> PyResult<Vec<String>> {
-        self.run(py, |core| Ok(core.node_names()))
+        self.0.run(py, |core| Ok(core.node_names()))
     }
 
     fn endpoints<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyBytes>> {
-        self.json(py, |core| Ok(json!(core.residents())))
+        self.0.json(py, |core| Ok(json!(core.residents())))
     }
 
     fn pod_ips<'py>(&self, py: Python<'py>, node: &str) -> PyResult<Bound<'py, PyArray1<u32>>> {
-        Ok(give(py, self.run(py, |core| core.pod_ips(node))?))
+        Ok(give(py, self.0.run(py, |core| core.pod_ips(node))?))
     }
 
     #[expect(clippy::too_many_arguments, reason = "five columns, as the stub states them")]
@@ -207,7 +182,7 @@ impl Cluster {
         if [sport.len(), dst.len(), dport.len(), proto.len()].iter().any(|len| *len != src.len()) {
             return Err(by_code(py, "flows-shape", "the columns differ in length"));
         }
-        let (out, interrupt) = self.run(py, move |core| {
+        let (out, interrupt) = self.0.run(py, move |core| {
             let interrupt = Interrupt::new();
             let rows = FlowColumns { src: &src, sport: &sport, dst: &dst, dport: &dport, proto: &proto };
             let out = core.send(node, &rows, || interrupt.go_on())?;

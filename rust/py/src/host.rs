@@ -2,7 +2,7 @@
 
 use std::sync::Mutex;
 
-use kdp_cluster::{Error, nft_listing, topology};
+use kdp_cluster::{nft_listing, topology};
 use kdp_host::{Held, Host as Core};
 use kdp_netfilter::{nft, text};
 use kdp_packet::Family;
@@ -12,32 +12,14 @@ use pyo3::types::PyBytes;
 use serde_json::Value;
 
 use crate::errors::{raise, usage};
+use crate::guarded::Guarded;
 
 /// One Linux box: devices, addresses, routes, sysctls, rules, connection tracking.
 #[pyclass(frozen, module = "kdp._core")]
-pub(crate) struct Host(Mutex<Core>, Mutex<Vec<Held>>);
-
-impl Host {
-    fn run<T: Send>(
-        &self,
-        py: Python<'_>,
-        work: impl FnOnce(&mut Core) -> Result<T, Error> + Send,
-    ) -> PyResult<T> {
-        let result = py.detach(|| {
-            let mut core = self.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-            work(&mut core)
-        });
-        result.map_err(|e| raise(py, &e))
-    }
-
-    fn json<'py>(
-        &self,
-        py: Python<'py>,
-        work: impl FnOnce(&mut Core) -> Result<Value, Error> + Send,
-    ) -> PyResult<Bound<'py, PyBytes>> {
-        let text = self.run(py, |core| work(core).map(|value| value.to_string()))?;
-        Ok(PyBytes::new(py, text.as_bytes()))
-    }
+pub(crate) struct Host {
+    core: Guarded<Core>,
+    /// Packets that a queue holds, by the numbers that Python knows them by.
+    held: Mutex<Vec<Held>>,
 }
 
 /// What became of a packet; one that a queue holds is kept in `held`, in order.
@@ -61,16 +43,16 @@ impl Host {
     #[new]
     fn new(py: Python<'_>, topology: &str, seed: u64) -> PyResult<Host> {
         let made = kdp_cluster::topology::host(topology, seed);
-        made.map(|core| Host(Mutex::new(core), Mutex::default())).map_err(|e| raise(py, &e))
+        made.map(|core| Host { core: Guarded::new(core), held: Mutex::default() }).map_err(|e| raise(py, &e))
     }
 
     #[pyo3(signature = (tool, text, noflush, now=0))]
     fn load_rules(&self, py: Python<'_>, tool: &str, text: &str, noflush: bool, now: u64) -> PyResult<()> {
         if tool == "nft" {
-            return self.run(py, |core| Ok(core.load_nft(text, tool, Time(now))?));
+            return self.core.run(py, |core| Ok(core.load_nft(text, tool, Time(now))?));
         }
         let family = self::family(py, tool)?;
-        self.run(py, |core| {
+        self.core.run(py, |core| {
             let transaction = text::parse(text, tool, family, noflush)?;
             core.apply(&transaction)?;
             Ok(())
@@ -79,10 +61,10 @@ impl Host {
 
     fn rules(&self, py: Python<'_>, tool: &str) -> PyResult<String> {
         if tool == "nft" {
-            return self.run(py, |core| Ok(nft::print(core.nft())));
+            return self.core.run(py, |core| Ok(nft::print(core.nft())));
         }
         let family = self::family(py, tool)?;
-        self.run(py, |core| Ok(text::print(core.ruleset(family))))
+        self.core.run(py, |core| Ok(text::print(core.ruleset(family))))
     }
 
     fn receive<'py>(
@@ -92,72 +74,73 @@ impl Host {
         packet: &[u8],
         now: u64,
     ) -> PyResult<Bound<'py, PyBytes>> {
-        self.json(py, |core| {
+        self.core.json(py, |core| {
             let exchange = core.exchange(Some(device), packet, Time(now))?;
-            Ok(told(core, exchange, &self.1))
+            Ok(told(core, exchange, &self.held))
         })
     }
 
     fn send_local<'py>(&self, py: Python<'py>, packet: &[u8], now: u64) -> PyResult<Bound<'py, PyBytes>> {
-        self.json(py, |core| {
+        self.core.json(py, |core| {
             let exchange = core.exchange(None, packet, Time(now))?;
-            Ok(told(core, exchange, &self.1))
+            Ok(told(core, exchange, &self.held))
         })
     }
 
     fn ip(&self, py: Python<'_>, arguments: Vec<String>) -> PyResult<u8> {
         let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
-        self.run(py, |core| Ok(core.ip(&words)?))
+        self.core.run(py, |core| Ok(core.ip(&words)?))
     }
 
     fn hold(&self, py: Python<'_>, holds: bool) -> PyResult<()> {
-        self.run(py, |core| {
+        self.core.run(py, |core| {
             core.holds = holds;
             Ok(())
         })
     }
 
     fn release<'py>(&self, py: Python<'py>, number: usize, now: u64) -> PyResult<Bound<'py, PyBytes>> {
-        let waiting = self.1.lock().unwrap_or_else(std::sync::PoisonError::into_inner).get(number).cloned();
+        let waiting =
+            self.held.lock().unwrap_or_else(std::sync::PoisonError::into_inner).get(number).cloned();
         let waiting = waiting.ok_or_else(|| usage(py, &format!("no packet {number} is held")))?;
-        self.json(py, |core| {
+        self.core.json(py, |core| {
             let exchange = core.exchange_held(waiting, Time(now))?;
-            Ok(told(core, exchange, &self.1))
+            Ok(told(core, exchange, &self.held))
         })
     }
 
     fn conntrack<'py>(&self, py: Python<'py>, now: u64) -> PyResult<Bound<'py, PyBytes>> {
-        self.json(py, |core| Ok(topology::entries(core, Time(now))))
+        self.core.json(py, |core| Ok(topology::entries(core, Time(now))))
     }
 
     fn set_sysctl(&self, py: Python<'_>, name: &str, value: &str) -> PyResult<()> {
-        self.run(py, |core| topology::set_sysctl(core, name, &Value::from(value)))
+        self.core.run(py, |core| topology::set_sysctl(core, name, &Value::from(value)))
     }
 
     fn tool<'py>(&self, py: Python<'py>, arguments: Vec<String>, now: u64) -> PyResult<Bound<'py, PyBytes>> {
-        self.json(py, |core| topology::conntrack_tool(core, &arguments, Time(now)))
+        self.core.json(py, |core| topology::conntrack_tool(core, &arguments, Time(now)))
     }
 
     fn stats<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyBytes>> {
-        self.json(py, |core| Ok(topology::stats(core)))
+        self.core.json(py, |core| Ok(topology::stats(core)))
     }
 
     fn recent<'py>(&self, py: Python<'py>, tool: &str, name: &str) -> PyResult<Bound<'py, PyBytes>> {
         let family = self::family(py, tool)?;
-        self.json(py, |core| Ok(topology::recent(core, family, name)))
+        self.core.json(py, |core| Ok(topology::recent(core, family, name)))
     }
 
     fn counters<'py>(&self, py: Python<'py>, tool: &str, table: &str) -> PyResult<Bound<'py, PyBytes>> {
         let family = self::family(py, tool)?;
-        self.json(py, |core| topology::counters(core, family, table))
+        self.core.json(py, |core| topology::counters(core, family, table))
     }
 
     fn nft_counters<'py>(&self, py: Python<'py>, family: &str, table: &str) -> PyResult<Bound<'py, PyBytes>> {
-        self.json(py, |core| Ok(nft_listing::counters(core, &nft_listing::table(family, table)?)))
+        self.core.json(py, |core| Ok(nft_listing::counters(core, &nft_listing::table(family, table)?)))
     }
 
     fn nft_reset_counters(&self, py: Python<'_>, family: &str, table: &str) -> PyResult<bool> {
-        self.run(py, |core| Ok(core.reset_nft_counters(&nft_listing::table(family, table)?)))
+        self.core.run(py, |core| Ok(core.reset_nft_counters(&nft_listing::table(family, table)?)))
     }
 
     fn nft_elements<'py>(
@@ -168,7 +151,7 @@ impl Host {
         name: &str,
         now: u64,
     ) -> PyResult<Bound<'py, PyBytes>> {
-        self.json(py, |core| {
+        self.core.json(py, |core| {
             Ok(nft_listing::elements(core, &nft_listing::table(family, table)?, name, Time(now)))
         })
     }

@@ -5,6 +5,7 @@
 mod cluster;
 mod columns;
 mod errors;
+mod guarded;
 mod host;
 mod interrupt;
 
