@@ -165,6 +165,7 @@ CODES: dict[str, type[KdpError]] = {
     "explanation-not-modelled": UnsupportedError,
     "case-not-modelled": UnsupportedError,
     "no-objects": UsageError,
+    "output-failed": KdpError,
     "argument-invalid": UsageError,
 }
 """Each code, and the class that carries it."""

@@ -21,7 +21,7 @@ __all__ = ["VERDICTS", "FlowResult", "Flows"]
 VERDICTS = ("forwarded", "delivered", "dropped", "rejected", "no-route")
 """Names of the verdicts, by number: ``delivered`` means to the node itself."""
 
-PROTOCOLS: Mapping[str, int] = {"tcp": 6, "udp": 17, "sctp": 132, "icmp": 1}
+PROTOCOLS: Mapping[str, int] = {"tcp": 6, "udp": 17}
 
 Column: TypeAlias = Any
 """A scalar, a text, a list or an array; ``Flows`` says what each column takes."""
@@ -179,6 +179,17 @@ def _address(name: str, text: str) -> int:
 
 
 def _protocols(given: Column) -> NDArray[np.uint8]:
+    numbers = _protocol_numbers(given)
+    others = np.setdiff1d(numbers, list(PROTOCOLS.values()))
+    if others.size:
+        raise UnsupportedError(
+            "packet-not-modelled",
+            f"{_place('proto')}: flows of protocol {others[0]} are not modelled; tcp and udp are",
+        )
+    return numbers
+
+
+def _protocol_numbers(given: Column) -> NDArray[np.uint8]:
     if not isinstance(given, str):
         values = np.asarray(given)
         if values.dtype.kind not in "UO":

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from kdp.arguments import bad_argument, nearest
-from kdp.errors import LoadError
+from kdp.errors import LoadError, UsageError
 
 __all__ = ["Source", "from_objects", "from_paths"]
 
@@ -30,10 +30,14 @@ def from_paths(
 ) -> list[Source]:
     """Read files, folders (their ``.yaml``, ``.yml`` and ``.json`` files in the order of names) and ``-``.
 
-    Raises ``LoadError`` with ``file-not-found``, ``file-unreadable`` or ``folder-empty``.
+    Raises ``LoadError`` with ``file-not-found``, ``file-unreadable`` or ``folder-empty``, and ``UsageError`` with
+    ``no-objects`` where all of it is empty.
     """
     given = [paths] if isinstance(paths, str | os.PathLike) else list(paths)
-    return [(path, _read(path)) for path in _expand(given, recursive=recursive)]
+    sources = [(path, _read(path)) for path in _expand(given, recursive=recursive)]
+    if sources and not any(data.strip() for _, data in sources):
+        raise UsageError("no-objects", f"no objects: {', '.join(name for name, _ in sources)} is empty")
+    return sources
 
 
 def from_objects(objects: Iterable[Mapping[str, Any]]) -> list[Source]:

@@ -12,7 +12,7 @@ import pytest
 
 LIST = re.compile(r"pub const CODES: &\[&str\] =\s*&\[(.*?)\];", re.DOTALL)
 KEBAB = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
-MADE_IN_PYTHON = re.compile(r"""\b(?:\w*Error|from_code)\(\s*["']([a-z0-9]+(?:-[a-z0-9]+)+)["']""")
+MADE_IN_PYTHON = re.compile(r"""\b(?:\w*Error|from_code|_complain)\(\s*["']([a-z0-9]+(?:-[a-z0-9]+)+)["']""")
 
 
 @pytest.fixture(scope="module")

@@ -102,3 +102,24 @@ def test_from_outside_through_a_node_port(run: Run, tmp_path: Path) -> None:
     )
     assert (data["reply"]["src"], data["reply"]["sport"]) == ("192.0.2.11", 30080)
     assert data["reply"]["dst"] == "203.0.113.9"
+
+
+def test_a_name_that_is_almost_right_comes_with_the_nearest(example: Run) -> None:
+    done = example("trace", "pod/was", "mysql-servic:3306", "-n", "blog-system", "-o", "json")
+    data = json.loads(done.out)
+    assert data["verdict"] == "name-not-found"
+    assert data["reason"].endswith("nearest Services of namespace blog-system: mysql-service")
+
+
+def test_a_node_port_that_nobody_has_is_not_called_delivered(example: Run) -> None:
+    done = example("trace", "203.0.113.9", "node/node-1:31999", "-o", "json", "--exit-code")
+    data = json.loads(done.out)
+    assert (data["verdict"], data["answer"], data["endpoint"]) == ("unknown", None, None)
+    assert "no Pod of its network declares tcp port 31999" in data["reason"]
+    assert done.status == 3
+
+
+def test_via_is_for_packets_from_outside(example: Run) -> None:
+    done = example(*WAY, "--via", "node-2")
+    assert done.status == 2
+    assert "--via" in done.err

@@ -70,7 +70,12 @@ def test_rows_are_taken_by_slice_and_mask() -> None:
         (
             {"proto": "icmq"},
             "argument-invalid",
-            "kdp.Flows(proto=...): 'icmq' is not one of tcp, udp, sctp, icmp",
+            "kdp.Flows(proto=...): 'icmq' is not one of tcp, udp",
+        ),
+        (
+            {"proto": 132},
+            "packet-not-modelled",
+            "kdp.Flows(proto=...): flows of protocol 132 are not modelled",
         ),
         ({"dst": "fd00::1"}, "flows-ipv6-not-modelled", "kdp.Flows(dst=...): fd00::1 is IPv6"),
     ],

@@ -114,11 +114,17 @@ def _run(arguments: list[str]) -> int:
         return _complain(error.code, error.message, EXIT_USAGE if usage else EXIT_ERROR, None)
     except (KeyboardInterrupt, click.Abort):
         return EXIT_INTERRUPTED
-    except BrokenPipeError:
-        # Whoever reads has seen enough: `kdp rules | head`. Python must not complain again when it ends.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
+    except OSError as error:
+        return _unwritten(error)
     return result if isinstance(result, int) else 0
+
+
+def _unwritten(error: OSError) -> int:
+    # Python must not complain again when it ends and flushes what is left.
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    if isinstance(error, BrokenPipeError):
+        return 0  # whoever reads has seen enough: `kdp rules | head`
+    return _complain("output-failed", f"the output cannot be written: {error.strerror}", EXIT_ERROR, None)
 
 
 def _where(error: click.ClickException) -> str | None:

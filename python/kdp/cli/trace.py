@@ -59,6 +59,8 @@ def command(
     kdp trace pod/web-1 checkout:80 --explore -n shop -f dump.yaml
     """  # noqa: D301 -- click keeps lines together after a backspace
     source, to = _ends(ends, source)
+    if via and "/" in source:
+        raise click.UsageError(f"--via says where packets from outside come in; {source} is inside")
     cluster = session.load(mode=mode)
     client, namespace = _client(cluster, source, session)
     target = _target(cluster, to)

@@ -25,6 +25,15 @@ def explain_service(facts: Json) -> Explanation:
     if service["selector"] is None:
         return _without_selector(name, ready)
     findings = _findings(name, facts)
+    if ready and findings and not any(each.get("port") for each in ready):
+        return Explanation(
+            name,
+            "broken",
+            "its endpoints have no port, so connections to it are rejected",
+            findings=findings,
+            evidence=[_selector(name, service), *_listed(ready)],
+            notes=_notes(service),
+        )
     if ready:
         return Explanation(
             name,
@@ -72,7 +81,7 @@ def _without_selector(name: str, ready: list[Json]) -> Explanation:
     plain = name.rpartition("/")[2]
     finding = Finding(
         "service-without-selector",
-        "A Service without selector gets endpoints only from EndpointSlices (or Endpoints) that somebody writes "
+        "A Service without selector gets endpoints only from EndpointSlices that somebody writes "
         f"for it, with the label kubernetes.io/service-name={plain}, and there are none.",
         evidence,
     )
@@ -122,8 +131,9 @@ def _unexplained(name: str, facts: Json) -> Finding:
     count = facts["selected"]["count"]
     return Finding(
         "endpoints-stale",
-        f"{_count(count, 'Pod')} of its selector could be endpoints, but its EndpointSlices do not have them: they are "
-        "given as they are, or the change is still under way.",
+        f"{_count(count, 'Pod')} of its selector could be endpoints, but its EndpointSlices do not have them: the "
+        "Pods have no address of the Service's family, the slices are given as they are, or the change is still "
+        "under way.",
         [Evidence(name, "spec.selector", facts["service"]["selector"])],
     )
 

@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 
 use kdp_host::{Packet, Step, Steps};
-use kdp_kube::object::Service;
+use kdp_kube::object::{Pod, Service};
 use kdp_netfilter::vm::Run;
 use kdp_packet::{Family, Headers, Proto, Tcp, Tuple, flags, parse_ip_lenient};
 use kdp_sim::Chance;
@@ -41,7 +41,7 @@ impl Cluster {
         let mut writing = Writing { steps: Vec::new(), verdict: "delivered", reason: None };
         let mut trace = json!({
             "apiVersion": "kdp.dev/v1alpha1", "kind": "Trace", "seed": self.seed(),
-            "from": client.shown, "to": format!("{}:{}", question.host, question.port),
+            "from": client.shown, "to": question.target(),
             "protocol": question.proto.to_string(), "endpoint": null, "service": null,
             "request": null, "delivered": null, "answer": null, "reply": null,
         });
@@ -62,7 +62,12 @@ impl Cluster {
             return Some(addr);
         }
         let looked_up = self.look_up(&question.host, client);
-        writing.step(1, "the client asks cluster DNS", None, &looked_up.queries);
+        let asks = if client.pod.is_some() {
+            "the client asks for the name"
+        } else {
+            "the client asks its own DNS servers"
+        };
+        writing.step(1, asks, None, &looked_up.queries);
         let wanted = looked_up.addrs.iter().copied().find(|addr| client.addr(Family::of(*addr)).is_some());
         let title = match (&wanted, looked_up.addrs.is_empty()) {
             (Some(addr), _) => format!("DNS answers {addr}"),
@@ -110,6 +115,11 @@ impl Cluster {
         let endpoint = told.path.end.endpoint();
         let (packet, entry) = match told.path.end {
             End::Pod { pod, packet } => (packet, Entry { node: pod.node, way: Way::Bridge }),
+            End::Node { node, packet } if !self.listens(&node, &packet.headers) => {
+                (writing.verdict, writing.reason) = ("unknown", Some(nobody_listens(&node, &packet.headers)));
+                trace["delivered"] = steps::ends(&packet.headers);
+                return Ok(());
+            }
             End::Node { node, packet } => (packet, Entry { node, way: Way::Local }),
             end => {
                 (writing.verdict, writing.reason) = unfinished(&self.world, &end);
@@ -125,6 +135,18 @@ impl Cluster {
         let back = self.tell(entry, answer.clone())?;
         writing.returns(&self.world, client, &answer, &back, trace);
         self.complete_handshake(client, request, &back)
+    }
+
+    /// Whether a Pod in the node's own network declares the port. What else runs on a node no object says.
+    fn listens(&self, node: &str, headers: &Headers) -> bool {
+        let declares = |pod: &Pod| {
+            let mut ports = pod.spec.containers.iter().flat_map(|container| &container.ports);
+            ports.any(|port| {
+                port.container_port == headers.dport && Proto::parse(&port.protocol) == Some(headers.proto)
+            })
+        };
+        let mut pods = self.world.store.all::<Pod>(None);
+        pods.any(|pod| pod.spec.host_network && pod.spec.node_name == node && declares(pod))
     }
 
     /// The client's ACK, so that the connection stands as a real one would.
@@ -274,7 +296,9 @@ impl Writing {
             self.last()["after"] = steps::ends(reply);
             trace["reply"] = steps::ends(reply);
         } else {
-            (self.verdict, self.reason) = unfinished(world, &back.path.end);
+            let (verdict, reason) = unfinished(world, &back.path.end);
+            self.verdict = verdict;
+            self.reason = reason.map(|reason| format!("the answer does not come back: {reason}"));
         }
     }
 }
@@ -311,7 +335,7 @@ pub(crate) fn unfinished(world: &World, end: &End) -> (&'static str, Option<Stri
     match end {
         End::Stopped { node, fate } => {
             let (verdict, reason, _) = steps::stopped(node, fate);
-            (verdict, Some(reason))
+            (verdict, Some(format!("at node {node}: {reason}")))
         }
         End::World { packet } => ("no-route", Some(beyond(world, &packet.headers))),
         End::Nobody { node, packet } => {
@@ -334,6 +358,14 @@ fn beyond(world: &World, headers: &Headers) -> String {
         ),
         None => format!("{addr} is not in the cluster: what happens there is not modelled"),
     }
+}
+
+fn nobody_listens(node: &str, headers: &Headers) -> String {
+    format!(
+        "node {node} itself gets it, no rule leads on, and no Pod of its network declares {} port {}: what else \
+         listens there no object says (if nothing does, the connection is refused)",
+        headers.proto, headers.dport
+    )
 }
 
 fn outside_reason(target: IpAddr) -> String {

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use kdp_kube::endpoints::{Controller, ServiceKey, Settings, perform, words};
 use kdp_kube::load::{Source, load};
-use kdp_kube::object::{EndpointSlice, Endpoints, KindName, Object, ObjectKey};
+use kdp_kube::object::{EndpointSlice, Endpoints, KindName, Object, ObjectKey, Service};
 use kdp_kube::{Change, Cursor, Store, complete, defaults, validate};
 use kdp_proxy::View;
 use kdp_sim::Time;
@@ -40,6 +40,7 @@ impl Cluster {
         let mut controllers = Controller::rebuild(Settings::default(), &store);
         let (slices, endpoints) = left_by_others(&store);
         controllers.settle(&slices, &endpoints);
+        let notes = notes.iter().map(ToString::to_string).chain(not_mirrored(&store, &slices)).collect();
         let view = View::new(options.profile);
         let world = World { options, store, directory: Directory::default(), view, now: Time::ZERO };
         let mut cluster = Cluster {
@@ -48,7 +49,7 @@ impl Cluster {
             controllers,
             in_flight: InFlight::default(),
             read: Cursor::default(),
-            notes: notes.iter().map(ToString::to_string).collect(),
+            notes,
             connections: 0,
         };
         cluster.see_all()?;
@@ -216,6 +217,22 @@ fn as_it_is(loaded: kdp_kube::load::Loaded) -> Result<(Store, Vec<kdp_kube::Note
         store.put(object);
     }
     Ok((store, loaded.notes))
+}
+
+/// Endpoints that a mirroring controller would make slices of. There is none here yet, and that is said.
+fn not_mirrored(store: &Store, with_slices: &BTreeSet<ServiceKey>) -> Option<String> {
+    let waits = |endpoints: &&Endpoints| {
+        let service = store.find::<Service>(&endpoints.meta.namespace, &endpoints.meta.name);
+        service.is_some_and(|service| service.spec.selector.is_none())
+            && !endpoints.subsets.is_empty()
+            && !with_slices.contains(&ServiceKey::of(&endpoints.meta))
+    };
+    let names = store.all::<Endpoints>(None).filter(waits).map(|it| ServiceKey::of(&it.meta).to_string());
+    let names: Vec<String> = names.collect();
+    (!names.is_empty()).then(|| {
+        let listed = names.join(", ");
+        format!("mirroring Endpoints into EndpointSlices is not modelled: nodes have no rules for {listed}; write EndpointSlices")
+    })
 }
 
 /// The Services whose slices, and whose Endpoints, are among the objects.

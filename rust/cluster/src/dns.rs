@@ -3,7 +3,8 @@
 use std::net::IpAddr;
 
 use kdp_kube::dns::{ClusterDns, RecordType, ResolvConf, resolve};
-use kdp_kube::object::Pod;
+use kdp_kube::nearest::nearest;
+use kdp_kube::object::{KindName, Pod, Service};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -55,12 +56,41 @@ impl Cluster {
                 "rcode": query.rcode.to_string(), "answers": answers,
             })
         });
-        let why = if resolution.is_unknown() {
-            format!("{name} is not a name of the cluster: what other servers say is not modelled")
+        let why = if !resolution.addresses.is_empty() {
+            format!("{name} has no address of the client's family")
+        } else if !conf.cluster_dns {
+            format!(
+                "the client does not ask cluster DNS for {name}, and what its own servers say is not modelled"
+            )
+        } else if resolution.is_unknown() {
+            let nearest = self.nearest_services(name, client);
+            format!(
+                "{name} is not a name of the cluster, and what other servers say is not modelled{nearest}"
+            )
         } else {
-            format!("no Service and no endpoint has the name {name}")
+            format!("no Service and no endpoint has the name {name}{}", self.nearest_services(name, client))
         };
         LookedUp { queries: queries.collect(), addrs: resolution.addresses, why }
+    }
+
+    /// The Services whose names look like `name`, of the namespace that it means.
+    fn nearest_services(&self, name: &str, client: &Client) -> String {
+        let mut labels = name.split('.');
+        let wanted = labels.next().unwrap_or(name);
+        let own = client.pod.as_ref().map(|(namespace, _)| namespace.as_str());
+        let store = &self.world.store;
+        let spaces = || store.namespaces_of(&KindName::Service);
+        let space = match labels.next() {
+            Some(space) => nearest(space, spaces(), 1).first().copied().or(own),
+            None => own,
+        };
+        let found = store.all::<Service>(space);
+        let names: Vec<&str> = found.map(|service| service.meta.name.as_str()).collect();
+        let near = nearest(wanted, names, 3);
+        if near.is_empty() {
+            return String::new();
+        }
+        format!("; nearest Services of namespace {}: {}", space.unwrap_or("default"), near.join(", "))
     }
 
     /// What the client's `/etc/resolv.conf` says. Nodes and the world outside do not ask cluster DNS.

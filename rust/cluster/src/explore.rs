@@ -42,7 +42,7 @@ impl Cluster {
         };
         Ok(json!({
             "apiVersion": "kdp.dev/v1alpha1", "kind": "Exploration", "seed": self.seed(),
-            "from": client.shown, "to": format!("{}:{}", question.host, question.port),
+            "from": client.shown, "to": question.target(),
             "protocol": question.proto.to_string(), "outcomes": outcomes,
         }))
     }

@@ -65,6 +65,14 @@ impl Question {
     }
 }
 
+impl Question {
+    /// `HOST:PORT`, IPv6 in brackets, as it was asked.
+    pub fn target(&self) -> String {
+        let Question { host, port, .. } = self;
+        if host.contains(':') { format!("[{host}]:{port}") } else { format!("{host}:{port}") }
+    }
+}
+
 impl From {
     /// `pod/NS/NAME`, `pod/NAME`, `node/NAME` or an address.
     pub(crate) fn parse(text: &str, namespace: &str) -> Result<From, Error> {

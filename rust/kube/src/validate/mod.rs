@@ -36,9 +36,18 @@ pub fn check_one(object: &Object) -> Vec<Error> {
         Kind::Node(node) => check.node(node),
         Kind::EndpointSlice(slice) => check.slice(slice),
         Kind::Endpoints(endpoints) => check.endpoints(endpoints),
-        Kind::Deployment(it) => check.workload(it.spec.selector.as_ref(), &it.spec.template.spec.containers),
-        Kind::ReplicaSet(it) => check.workload(it.spec.selector.as_ref(), &it.spec.template.spec.containers),
-        Kind::StatefulSet(it) => check.workload(it.spec.selector.as_ref(), &it.spec.template.spec.containers),
+        Kind::Deployment(it) => {
+            check.replicas(it.spec.replicas);
+            check.workload(it.spec.selector.as_ref(), &it.spec.template.spec.containers);
+        }
+        Kind::ReplicaSet(it) => {
+            check.replicas(it.spec.replicas);
+            check.workload(it.spec.selector.as_ref(), &it.spec.template.spec.containers);
+        }
+        Kind::StatefulSet(it) => {
+            check.replicas(it.spec.replicas);
+            check.workload(it.spec.selector.as_ref(), &it.spec.template.spec.containers);
+        }
         Kind::ServiceMonitor(it) => check.label_selector(".spec.selector", Some(&it.spec.selector)),
         Kind::Prometheus(it) => {
             check.label_selector(".spec.serviceMonitorSelector", it.spec.service_monitor_selector.as_ref());
@@ -142,6 +151,15 @@ impl Check<'_> {
         if let Err(error) = labels::Selector::from_object(selector) {
             let (field, reason) = (field.to_owned(), error.to_string());
             self.fault(|object| Error::InvalidSelector { object, field, reason });
+        }
+    }
+
+    /// The API allows any number from 0 on; a number of Pods that no cluster has is refused before they are made.
+    fn replicas(&mut self, found: Option<i32>) {
+        const REPLICAS_MAX: i32 = 200_000;
+        if let Some(found) = found.filter(|found| !(0..=REPLICAS_MAX).contains(found)) {
+            let (field, found) = (".spec.replicas".to_owned(), found.to_string());
+            self.fault(|object| Error::ValueNotAllowed { object, field, found, allowed: "0..=200000" });
         }
     }
 

@@ -132,6 +132,21 @@ fn slices_hold_addresses_of_their_type() {
 }
 
 #[test]
+fn a_workload_has_a_number_of_pods_that_a_cluster_can_have() {
+    let deployment = |replicas: &str| {
+        format!(
+            "apiVersion: apps/v1\nkind: Deployment\nmetadata: {{name: web}}\nspec: {{replicas: {replicas}, selector: {{matchLabels: {{app: web}}}}, template: {{metadata: {{labels: {{app: web}}}}, spec: {{containers: [{{name: c}}]}}}}}}\n"
+        )
+    };
+    for replicas in ["-1", "100000000"] {
+        let message =
+            format!("Deployment default/web .spec.replicas: \"{replicas}\" is not one of 0..=200000");
+        one(&deployment(replicas), "value-not-allowed", &message);
+    }
+    assert_eq!(faults(&deployment("0")), []);
+}
+
+#[test]
 fn every_code_is_listed_once() {
     let mut sorted = CODES.to_vec();
     sorted.sort_unstable();
