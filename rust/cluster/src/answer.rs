@@ -167,7 +167,9 @@ impl Cluster {
         let path = carry(&world.directory, entry, Packet::of(headers), &mut |at, packet| {
             let mut steps = Steps::default();
             let node = nodes.open(world, &at.node)?;
-            let done = walk_box(node, at, packet, world.now, None::<&mut Run>, &mut steps)?;
+            let (device, uplink) = (node.device(at.way), node.uplink());
+            let mut run = Run(node.host.draw(&packet, world.now));
+            let done = walk_box(&mut node.host, device, packet, world.now, &mut run, &mut steps)?;
             for step in &steps.0 {
                 events.extend(steps::event(&at.node, family, step));
                 if let (Step::Note(kdp_host::Note::Translated { from, to }), None) = (step, chosen)
@@ -176,7 +178,7 @@ impl Cluster {
                     (decided, chosen) = (events.len(), Some(*to));
                 }
             }
-            Ok(done)
+            Ok((done, uplink))
         })?;
         if let End::Stopped { node, fate } = &path.end {
             events.push(steps::stopped(node, fate).2);

@@ -12,9 +12,9 @@ use crate::Error;
 use crate::answer::unfinished;
 use crate::client::Client;
 use crate::cluster::Cluster;
-use crate::path::{End, Entry, Way, carry};
+use crate::path::{End, Entry, carry};
 use crate::question::Question;
-use crate::world::World;
+use crate::world::{World, walk_box};
 
 /// More endpoints than any Service has.
 const BRANCHES_MAX: usize = 100_000;
@@ -70,14 +70,9 @@ impl Cluster {
         let mut copies: BTreeMap<Arc<str>, Host> = BTreeMap::new();
         let path = carry(&world.directory, entry.clone(), Packet::of(request.clone()), &mut |at, packet| {
             let node = nodes.open(world, &at.node)?;
-            let (bridge, uplink) = (node.bridge(), node.uplink());
+            let (device, uplink) = (node.device(at.way), node.uplink());
             let host = copies.entry(at.node.clone()).or_insert_with(|| node.host.without_connections());
-            let walk = match at.way {
-                Way::Bridge => host.receive_choosing(bridge, packet, world.now, choose, &mut Silent),
-                Way::Uplink => host.receive_choosing(uplink, packet, world.now, choose, &mut Silent),
-                Way::Local => host.send_local_choosing(packet, world.now, choose, &mut Silent),
-            }?;
-            Ok((walk, crate::path::Uplinks { uplink }))
+            Ok((walk_box(host, device, packet, world.now, choose, &mut Silent)?, uplink))
         })?;
         Ok(outcome(world, &path.end))
     }

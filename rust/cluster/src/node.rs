@@ -12,6 +12,7 @@ use kdp_sim::{Chance, Time};
 use crate::Error;
 use crate::directory::Place;
 use crate::options::Options;
+use crate::path::Way;
 
 /// The device towards other nodes and the world.
 pub(crate) const UPLINK: &str = "eth0";
@@ -107,12 +108,16 @@ impl Node {
         self.proxiers.iter().any(|proxier| matches!(proxier, FamilyProxier::Nftables(_)))
     }
 
-    /// The device that packets of local Pods come in by.
-    pub(crate) fn bridge(&self) -> DeviceId {
-        self.bridge
+    /// The device that a packet comes in by; `None` for one of the node itself.
+    pub(crate) fn device(&self, way: Way) -> Option<DeviceId> {
+        match way {
+            Way::Bridge => Some(self.bridge),
+            Way::Uplink => Some(self.uplink),
+            Way::Local => None,
+        }
     }
 
-    /// The device that packets of everybody else come in by.
+    /// The device towards everybody who is no Pod of this node.
     pub(crate) fn uplink(&self) -> DeviceId {
         self.uplink
     }

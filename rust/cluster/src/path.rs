@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use kdp_host::{Fate, Packet, Walk};
+use kdp_host::{DeviceId, Fate, Packet, Walk};
 use serde_json::{Value, json};
 
 use crate::Error;
@@ -68,13 +68,8 @@ pub(crate) struct Path {
     pub(crate) nodes: Vec<Arc<str>>,
 }
 
-/// The names of the devices, so that a box's answer can be read.
-pub(crate) struct Uplinks {
-    pub(crate) uplink: kdp_host::DeviceId,
-}
-
-/// Takes a packet through one box.
-pub(crate) type WalkBox<'a> = dyn FnMut(&Entry, Packet) -> Result<(Walk, Uplinks), Error> + 'a;
+/// Takes a packet through one box; gives the box's uplink too, so that it can be told which way the packet left.
+pub(crate) type WalkBox<'a> = dyn FnMut(&Entry, Packet) -> Result<(Walk, DeviceId), Error> + 'a;
 
 /// More boxes than any path has: who meets that many goes round in circles.
 const BOXES_MAX: usize = 8;
@@ -88,11 +83,11 @@ pub(crate) fn carry(
 ) -> Result<Path, Error> {
     let mut path = Path { end: End::World { packet: packet.clone() }, rules_walked: 0, nodes: Vec::new() };
     while path.nodes.len() < BOXES_MAX {
-        let (done, devices) = walk(&at, packet)?;
+        let (done, uplink) = walk(&at, packet)?;
         path.rules_walked += done.rules_walked;
         path.nodes.push(at.node.clone());
         let (sent, up) = match done.fate {
-            Fate::Sent { device, packet, .. } => (packet, device == devices.uplink),
+            Fate::Sent { device, packet, .. } => (packet, device == uplink),
             Fate::Delivered(packet) => {
                 path.end = End::Node { node: at.node, packet };
                 return Ok(path);

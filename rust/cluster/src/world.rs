@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use kdp_host::{Packet, Record, Walk};
+use kdp_host::{DeviceId, Host, Packet, Record, Walk};
 use kdp_kube::Store;
 use kdp_kube::object::{KindName, Node as NodeObject, ObjectKey};
 use kdp_netfilter::vm::Choose;
@@ -16,7 +16,6 @@ use crate::Error;
 use crate::directory::{Directory, Place};
 use crate::node::Node;
 use crate::options::Options;
-use crate::path::{Entry, Uplinks, Way};
 
 /// Objects, and what is derived from them for all nodes together.
 #[derive(Clone)]
@@ -54,13 +53,13 @@ impl World {
     }
 
     /// A node's place and facts. A Pod may name a node that has no object; it is a box all the same.
-    fn place(&self, name: &str) -> Result<(Place, NodeFacts), Error> {
+    fn place(&self, name: &str) -> Result<(Option<&Place>, NodeFacts), Error> {
         let object = self.store.find::<NodeObject>("", name);
         let place = self.directory.place(name);
         if object.is_none() && place.is_none_or(|place| place.pods.is_empty()) {
             return Err(self.no_node(name));
         }
-        Ok((place.cloned().unwrap_or_default(), object.map(NodeFacts::of).unwrap_or_default()))
+        Ok((place, object.map(NodeFacts::of).unwrap_or_default()))
     }
 }
 
@@ -68,40 +67,31 @@ impl Nodes {
     /// A node, booted if it was not, and in line with what it knows by now.
     pub(crate) fn open(&mut self, world: &World, name: &str) -> Result<&mut Node, Error> {
         let (place, facts) = world.place(name)?;
+        let nowhere = Place::default();
+        let place = place.unwrap_or(&nowhere);
         if !self.0.contains_key(name) {
-            let node = Node::boot(name, &place, &facts, &world.options, &world.directory.pod_cidrs())?;
+            let node = Node::boot(name, place, &facts, &world.options, &world.directory.pod_cidrs())?;
             self.0.insert(name.into(), node);
         }
         let node = self.0.get_mut(name).expect("it is there now");
-        node.place(&place);
+        node.place(place);
         node.set_facts(&facts, &world.service_cidrs());
         node.sync(&world.view, world.now)?;
         Ok(node)
     }
 }
 
-/// Takes a packet through one box, as it enters it.
+/// Takes a packet through one box: in by a device, or from the box itself.
 pub(crate) fn walk_box<C: Choose, R: Record>(
-    node: &mut Node,
-    entry: &Entry,
+    host: &mut Host,
+    device: Option<DeviceId>,
     packet: Packet,
     now: Time,
-    choose: Option<&mut C>,
+    choose: &mut C,
     record: &mut R,
-) -> Result<(Walk, Uplinks), Error> {
-    let device = match entry.way {
-        Way::Bridge => Some(node.bridge()),
-        Way::Uplink => Some(node.uplink()),
-        Way::Local => None,
-    };
-    let uplinks = Uplinks { uplink: node.uplink() };
-    let draw = node.host.draw(&packet, now);
-    let mut run = kdp_netfilter::vm::Run(draw);
-    let walk = match (device, choose) {
-        (Some(device), Some(choose)) => node.host.receive_choosing(device, packet, now, choose, record),
-        (Some(device), None) => node.host.receive_choosing(device, packet, now, &mut run, record),
-        (None, Some(choose)) => node.host.send_local_choosing(packet, now, choose, record),
-        (None, None) => node.host.send_local_choosing(packet, now, &mut run, record),
-    }?;
-    Ok((walk, uplinks))
+) -> Result<Walk, Error> {
+    Ok(match device {
+        Some(device) => host.receive_choosing(device, packet, now, choose, record),
+        None => host.send_local_choosing(packet, now, choose, record),
+    }?)
 }

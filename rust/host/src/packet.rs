@@ -85,9 +85,4 @@ impl Packet {
         let options = self.bytes.as_deref().filter(|_| self.has_options());
         options.is_some_and(|bytes| options::records(&bytes[20..usize::from(bytes[0] & 15) * 4]))
     }
-
-    /// Whether it came in as bytes.
-    pub fn has_bytes(&self) -> bool {
-        self.bytes.is_some()
-    }
 }
