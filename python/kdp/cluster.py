@@ -255,8 +255,10 @@ class Cluster:
         return name
 
 
-class PodRef:
-    """A Pod of a cluster: what it is, and what it can send."""
+class _ObjectRef:
+    """An object of a namespace, by its name."""
+
+    kind: str
 
     def __init__(self, cluster: Cluster, namespace: str, name: str) -> None:
         self.cluster = cluster
@@ -264,11 +266,17 @@ class PodRef:
         self.name = name
 
     def __repr__(self) -> str:
-        return f"<Pod {self.namespace}/{self.name}>"
+        return f"<{self.kind} {self.namespace}/{self.name}>"
 
     def manifest(self) -> Manifest:
         """Give the object as it is now."""
-        return Manifest(json.loads(self.cluster.core.get("Pod", self.namespace, self.name)))
+        return Manifest(json.loads(self.cluster.core.get(self.kind, self.namespace, self.name)))
+
+
+class PodRef(_ObjectRef):
+    """A Pod of a cluster: what it is, and what it can send."""
+
+    kind = "Pod"
 
     @property
     def ip(self) -> str | None:
@@ -302,20 +310,10 @@ class PodRef:
         return f"pod/{self.namespace}/{self.name}"
 
 
-class ServiceRef:
+class ServiceRef(_ObjectRef):
     """A Service of a cluster."""
 
-    def __init__(self, cluster: Cluster, namespace: str, name: str) -> None:
-        self.cluster = cluster
-        self.namespace = namespace
-        self.name = name
-
-    def __repr__(self) -> str:
-        return f"<Service {self.namespace}/{self.name}>"
-
-    def manifest(self) -> Manifest:
-        """Give the object as it is now."""
-        return Manifest(json.loads(self.cluster.core.get("Service", self.namespace, self.name)))
+    kind = "Service"
 
     @property
     def cluster_ip(self) -> str:
