@@ -98,13 +98,18 @@ class Cluster:
     `cluster_cidr` (text, one or
     two CIDRs with a comma), `service_cidr`, `complete` (bool, default true: make what a bare manifest leaves out),
     `evaluator` (`indexed` or `scan`), `latency` (object: edge name to nanoseconds), `proxy` (object: kube-
-    proxy's options).
+    proxy's options in the form of a case's proxy block), `proxy_flags` (object: options by their names on kube-proxy's
+    command line), `proxy_config` (object: `name` and `text` of a KubeProxyConfiguration), `proxy_timers` (bool: syncs
+    wait as minSyncPeriod and syncPeriod say).
     Raises `kdp.KdpError` subclasses, each with a `code` of docs/errors.md.
     """
 
     def __new__(cls, sources: Sequence[tuple[str, bytes]], options: str) -> Cluster: ...
     def notes(self) -> builtins.list[str]:
         """What loading had to say: kinds it keeps but does not know, objects it made."""
+
+    def mode(self) -> str:
+        """The mode that kube-proxy runs in: `iptables` or `nftables`."""
 
     def now(self) -> int:
         """Virtual time in nanoseconds."""

@@ -13,6 +13,7 @@ from kdp.arguments import bad_argument, check_choice, check_port, nearest
 from kdp.errors import NotFoundError, UsageError
 from kdp.kinds import find_kind, split_reference
 from kdp.objects import Manifest
+from kdp.proxy_options import ProxyOptions, proxy_options
 from kdp.sources import Source, from_objects, from_paths
 
 if TYPE_CHECKING:
@@ -33,6 +34,11 @@ class Cluster:
     manifest leaves out is made (Pods of a Deployment, nodes, addresses) unless ``complete=False``. ``seed`` decides
     every random choice; ``k8s`` is the release whose behaviour is emulated; ``evaluator`` is ``indexed`` or ``scan``,
     which give the same answers at different speed.
+
+    ``mode`` is kube-proxy's, ``iptables`` unless ``proxy`` says otherwise. ``proxy`` has kube-proxy's options: a
+    mapping of their names on its command line (``{"masquerade-all": True}``), or its configuration, as a mapping of
+    kind KubeProxyConfiguration or the path of such a file. With ``proxy_timers`` syncs wait as its ``minSyncPeriod`` and
+    ``syncPeriod`` say; else a node's rules are in line with the objects whenever somebody looks.
     """
 
     seed: int
@@ -44,12 +50,15 @@ class Cluster:
         *,
         seed: int = 1,
         k8s: str | None = None,
-        mode: str = "iptables",
+        mode: str | None = None,
+        proxy: ProxyOptions | None = None,
+        proxy_timers: bool = False,
         evaluator: str = "indexed",
         complete: bool = True,
         options: Mapping[str, Any] | None = None,
     ) -> None:
         chosen = _options(seed, k8s, mode, evaluator, complete=complete, options=options)
+        chosen |= proxy_options(proxy, timers=proxy_timers)
         _start(self, from_objects(objects), chosen)
 
     @classmethod
@@ -60,7 +69,9 @@ class Cluster:
         recursive: bool = False,
         seed: int = 1,
         k8s: str | None = None,
-        mode: str = "iptables",
+        mode: str | None = None,
+        proxy: ProxyOptions | None = None,
+        proxy_timers: bool = False,
         evaluator: str = "indexed",
         complete: bool = True,
         options: Mapping[str, Any] | None = None,
@@ -70,6 +81,7 @@ class Cluster:
         Nothing is kept of a set of which one object is refused.
         """
         chosen = _options(seed, k8s, mode, evaluator, complete=complete, options=options)
+        chosen |= proxy_options(proxy, timers=proxy_timers)
         cluster = cls.__new__(cls)
         _start(cluster, from_paths(paths, recursive=recursive), chosen)
         return cluster
@@ -88,6 +100,11 @@ class Cluster:
     def notes(self) -> list[str]:
         """What loading had to say: objects that were made, kinds that are kept without being understood."""
         return self.core.notes()
+
+    @property
+    def mode(self) -> str:
+        """The mode that kube-proxy runs in: ``iptables`` or ``nftables``."""
+        return self.core.mode()
 
     @property
     def now(self) -> int:
@@ -401,7 +418,7 @@ def _start(cluster: Cluster, sources: Sequence[Source], options: Mapping[str, An
 def _options(
     seed: int,
     k8s: str | None,
-    mode: str,
+    mode: str | None,
     evaluator: str,
     *,
     complete: bool,
@@ -412,7 +429,9 @@ def _options(
             "kdp.Cluster(seed=...)", f"a seed is a whole number from 0 to 2**64-1, not {seed!r}"
         )
     check_choice("kdp.Cluster(evaluator=...)", evaluator, ("indexed", "scan"))
-    chosen: dict[str, Any] = {"seed": seed, "mode": mode, "evaluator": evaluator, "complete": complete}
+    chosen: dict[str, Any] = {"seed": seed, "evaluator": evaluator, "complete": complete}
+    if mode is not None:
+        chosen["mode"] = mode
     if k8s is not None:
         chosen["k8s"] = str(k8s)
     return chosen | dict(options or {})

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from kdp.cli.proxy_options import proxy_options
 from kdp.cli.session import Session, cluster_options, mode_option
 from kdp.errors import UsageError
 
@@ -22,6 +23,7 @@ TABLES = ("raw", "mangle", "nat", "filter", "security")
 @click.argument("verb", required=False, type=click.Choice(["count"]), metavar="[count]")
 @click.option("--node", metavar="NAME", help="Whose rules (default: the first node's).")
 @mode_option
+@proxy_options
 @click.option("-4", "family", flag_value="IPv4", default="IPv4", help="The IPv4 rules (default).")
 @click.option("-6", "family", flag_value="IPv6", help="The IPv6 rules.")
 @click.option(
@@ -39,7 +41,7 @@ def command(
     session: Session,
     verb: str | None,
     node: str | None,
-    mode: str,
+    mode: str | None,
     family: str,
     table: str | None,
     chain: str | None,
@@ -54,11 +56,12 @@ def command(
     kdp rules --node n1 --mode nftables -f dump.yaml > n1.nft
     """  # noqa: D301 -- click keeps lines together after a backspace
     form = output or ("list" if chain else "save")
+    cluster = session.load(mode=mode)
+    mode = cluster.mode
     if mode == "nftables" and (form != "save" or table or chain or verb):
         raise UsageError(
             "argument-invalid", "--mode nftables: rules are printed whole, as `nft list ruleset` prints them"
         )
-    cluster = session.load(mode=mode)
     if verb == "count":
         _print_counts(cluster.rule_counts(node), as_json=form == "json")
     elif form == "list":

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
 import click
 
+from kdp.cli.proxy_options import chosen_proxy_options
 from kdp.errors import UsageError
 
 if TYPE_CHECKING:
@@ -79,8 +80,11 @@ class Session:
         from kdp.cluster import Cluster
         from kdp.sources import from_paths
 
-        given = {"k8s": self.k8s, "cluster_cidr": self.cluster_cidr}
-        chosen = {"seed": self.seed, **{key: value for key, value in given.items() if value}, **options}
+        given = {"k8s": self.k8s, "cluster_cidr": self.cluster_cidr, **chosen_proxy_options(), **options}
+        chosen = {
+            "seed": self.seed,
+            **{key: value for key, value in given.items() if value not in (None, "")},
+        }
         sources = from_paths(self.files, recursive=self.recursive)
         with loading(sum(len(data) for _, data in sources), quiet=self.quiet):
             cluster = Cluster.from_sources(sources, chosen)
@@ -91,10 +95,10 @@ class Session:
 
 
 def mode_option(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Add ``--mode``: the way in which kube-proxy runs."""
+    """Add ``--mode``: the way in which kube-proxy runs; ``None`` where nobody said."""
     modes = click.Choice(["iptables", "nftables"])
     return click.option(
-        "--mode", type=modes, default="iptables", show_default=True, help="The mode of kube-proxy."
+        "--mode", type=modes, help="The mode of kube-proxy (default: iptables, or what --proxy-config says)."
     )(command)
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from kdp.cli.proxy_options import proxy_options
 from kdp.cli.session import Session, cluster_options, mode_option
 from kdp.errors import NotFoundError, UsageError
 from kdp.kinds import find_kind
@@ -25,6 +26,7 @@ EXIT_FINDING = 3
 @click.option("--via", metavar="NODE", help="The node that packets from outside come to first.")
 @click.option("--explore", is_flag=True, help="Every outcome with its probability.")
 @mode_option
+@proxy_options
 @click.option("--protocol", type=click.Choice(["tcp", "udp"]), default="tcp", show_default=True)
 @click.option(
     "--sport",
@@ -43,7 +45,7 @@ def command(
     source: str | None,
     via: str | None,
     explore: bool,
-    mode: str,
+    mode: str | None,
     protocol: str,
     sport: int | None,
     output: str,

@@ -67,6 +67,11 @@ impl Cluster {
         &self.world.store
     }
 
+    /// The mode that kube-proxy runs in: `iptables` or `nftables`.
+    pub fn mode(&self) -> &str {
+        self.world.options.proxy.get("mode").and_then(serde_json::Value::as_str).unwrap_or("iptables")
+    }
+
     /// Virtual time.
     pub fn now(&self) -> Time {
         self.world.now

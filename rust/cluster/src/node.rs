@@ -168,19 +168,19 @@ fn bridge_addrs(place: &Place) -> Vec<(IpAddr, u8)> {
 /// kube-proxy's options on this node: what was given, and what the Node says where nothing was.
 fn config(name: &str, place: &Place, options: &Options, pod_cidrs: &[Cidr]) -> Result<Config, Error> {
     let mut config = if options.proxy.is_empty() {
-        Config { detect_local: options.detect_local(pod_cidrs), ..Config::new(name) }
+        let profile = options.profile;
+        Config { detect_local: options.detect_local(pod_cidrs), profile, ..Config::new(name) }
     } else {
-        let config = Config::from_block(&serde_json::Value::Object(options.proxy.clone()))?;
+        let mut block = options.proxy.clone();
+        block.entry("version").or_insert_with(|| options.profile.to_string().into());
+        let config = Config::from_block(&serde_json::Value::Object(block))?;
         if options.proxy.contains_key("detectLocal") {
             config
         } else {
             Config { detect_local: options.detect_local(pod_cidrs), ..config }
         }
     };
-    config.node_name = Arc::from(name);
-    if !options.proxy.contains_key("version") {
-        config.profile = options.profile;
-    }
+    config.node_name = config.hostname_override.clone().unwrap_or_else(|| Arc::from(name));
     if !options.proxy.contains_key("nodeIPs") {
         let bridge = bridge_addrs(place).into_iter().map(|(addr, _)| addr);
         config.node_ips.clone_from(&place.addrs);
@@ -189,5 +189,6 @@ fn config(name: &str, place: &Place, options: &Options, pod_cidrs: &[Cidr]) -> R
             [Family::V4, Family::V6].into_iter().filter_map(|family| place.primary(family)).collect();
     }
     config.check()?;
+    config.check_single_stack()?;
     Ok(config)
 }

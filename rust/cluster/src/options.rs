@@ -24,6 +24,16 @@ struct Given {
     evaluator: Option<String>,
     latency: BTreeMap<String, u64>,
     proxy: Option<serde_json::Map<String, Value>>,
+    proxy_flags: Option<serde_json::Map<String, Value>>,
+    proxy_config: Option<ProxyFile>,
+    proxy_timers: bool,
+}
+
+/// kube-proxy's configuration file: its name and its text.
+#[derive(Debug, Deserialize)]
+struct ProxyFile {
+    name: String,
+    text: String,
 }
 
 /// How a cluster is run.
@@ -45,6 +55,8 @@ pub struct Options {
     pub latency: Latency,
     /// Other options of kube-proxy, in the form of a `proxy` block.
     pub proxy: serde_json::Map<String, Value>,
+    /// Whether syncs wait as `minSyncPeriod` and `syncPeriod` say; else a node is in line whenever it is asked.
+    pub proxy_timers: bool,
 }
 
 impl Default for Options {
@@ -58,6 +70,7 @@ impl Default for Options {
             evaluator: Evaluator::default(),
             latency: Latency::default(),
             proxy: serde_json::Map::new(),
+            proxy_timers: false,
         }
     }
 }
@@ -68,12 +81,9 @@ impl Options {
         let given: Given = serde_json::from_str(text)
             .map_err(|e| Error::Option { option: "options", why: e.to_string() })?;
         let default = Options::default();
-        let mut proxy = given.proxy.unwrap_or_default();
-        match given.mode.as_deref() {
-            None | Some("iptables") => {}
-            Some("nftables") => drop(proxy.insert("mode".to_owned(), "nftables".into())),
-            Some(mode) => return Err(kdp_proxy::Error::ModeNotModelled { mode: mode.to_owned() }.into()),
-        }
+        let proxy = proxy_block(&given)?;
+        // Nodes read the options when they are asked; what is wrong with them is said now.
+        kdp_proxy::Config::from_block(&Value::Object(proxy.clone()))?;
         Ok(Options {
             seed: given.seed,
             profile: given.k8s.map_or(Ok(default.profile), |text| text.parse::<Profile>())?,
@@ -86,6 +96,7 @@ impl Options {
             evaluator: given.evaluator.map_or(Ok(default.evaluator), |text| evaluator(&text))?,
             latency: latency(&given.latency)?,
             proxy,
+            proxy_timers: given.proxy_timers,
         })
     }
 
@@ -101,6 +112,54 @@ impl Options {
         }))
     }
 }
+
+/// kube-proxy's options from wherever they come: a block, flags or a file, and the mode.
+fn proxy_block(given: &Given) -> Result<serde_json::Map<String, Value>, Error> {
+    let mut proxy = given.proxy.clone().unwrap_or_default();
+    let flags = given.proxy_flags.as_ref().filter(|flags| !flags.is_empty());
+    if let Some(flags) = flags {
+        proxy.extend(kdp_proxy::block_of_flags(flags)?);
+    }
+    if let Some(file) = &given.proxy_config {
+        let first = flags.and_then(|flags| flags.keys().next()).map(String::as_str);
+        if let Some(flag) = first.or(given.cluster_cidr.as_ref().map(|_| "cluster-cidr")) {
+            let why = "with --config kube-proxy passes over its other options";
+            return Err(kdp_proxy::Error::exclusive("config", flag, why).into());
+        }
+        proxy.extend(read_proxy_file(file)?);
+    }
+    match (given.mode.as_deref(), proxy.get("mode").and_then(Value::as_str)) {
+        (Some(mode), Some(other)) if mode != other => {
+            let why = format!("the other one says {other}");
+            return Err(kdp_proxy::Error::exclusive(&format!("mode={mode}"), "config", &why).into());
+        }
+        (Some("iptables") | None, _) => {}
+        (Some("nftables"), _) => drop(proxy.insert("mode".to_owned(), "nftables".into())),
+        (Some(mode), _) => return Err(kdp_proxy::Error::ModeNotModelled { mode: mode.to_owned() }.into()),
+    }
+    Ok(proxy)
+}
+
+/// A KubeProxyConfiguration, bare or in the ConfigMap that kubeadm keeps it in.
+fn read_proxy_file(file: &ProxyFile) -> Result<serde_json::Map<String, Value>, Error> {
+    let read = |name: &str, text: &str| -> Result<Value, Error> {
+        let loaded = kdp_kube::load::load(&[kdp_kube::load::Source { name, bytes: text.as_bytes() }])?;
+        let mut objects = loaded.objects.iter();
+        Ok(objects.next().map_or(Value::Null, kdp_kube::object::Object::to_value))
+    };
+    let mut whole = read(&file.name, &file.text)?;
+    if whole["kind"] == "ConfigMap" {
+        let texts = whole["data"].as_object().into_iter().flatten();
+        let mut found = texts.filter(|(_, text)| text.as_str().is_some_and(|text| text.contains(FILE_KIND)));
+        if let Some((key, text)) = found.next() {
+            whole = read(&format!("{} .data[{key:?}]", file.name), text.as_str().unwrap_or_default())?;
+        }
+    }
+    Ok(kdp_proxy::block_of_file(&whole)?)
+}
+
+/// What the text of kube-proxy's configuration has in it.
+const FILE_KIND: &str = "KubeProxyConfiguration";
 
 /// The smallest network that holds all of them.
 fn cover(cidrs: &[Cidr]) -> Option<Cidr> {
@@ -165,9 +224,49 @@ mod tests {
             (r#"{"cluster_cidr": "10.0.0.0"}"#, "option-invalid"),
             (r#"{"evaluator": "magic"}"#, "option-invalid"),
             (r#"{"latency": {"a->b": 1}}"#, "option-invalid"),
+            (r#"{"mode": "ipvs"}"#, "proxy-mode-not-modelled"),
+            (r#"{"proxy_flags": {"iptables-masquerade-bit": 40}}"#, "proxy-option-not-valid"),
+            (r#"{"mode": "nftables", "proxy_flags": {"proxy-mode": "iptables"}}"#, "proxy-options-exclusive"),
         ] {
             assert_eq!(Options::parse(text).unwrap_err().code(), code, "{text}");
         }
         assert_eq!(Options::parse("{}").unwrap().seed, 0);
+    }
+
+    fn with_file(text: &str, rest: &Value) -> Result<Options, Error> {
+        let mut given = serde_json::json!({"proxy_config": {"name": "proxy.yaml", "text": text}});
+        given.as_object_mut().unwrap().extend(rest.as_object().cloned().unwrap_or_default());
+        Options::parse(&given.to_string())
+    }
+
+    const FILE: &str = "apiVersion: kubeproxy.config.k8s.io/v1alpha1\nkind: KubeProxyConfiguration\nmode: nftables\n\
+        clusterCIDR: 10.1.0.0/16\nnftables: {masqueradeAll: true, syncPeriod: 0s}\niptables: {masqueradeBit: 3}\n";
+
+    #[test]
+    fn a_configuration_file_is_read_bare_or_in_its_config_map() {
+        let indented = FILE.replace('\n', "\n    ");
+        let map = format!(
+            "apiVersion: v1\nkind: ConfigMap\nmetadata: {{name: kube-proxy}}\ndata:\n  config.conf: |-\n    {indented}"
+        );
+        let none = serde_json::json!({});
+        let expected = serde_json::json!({
+            "mode": "nftables", "masqueradeAll": true,
+            "detectLocal": {"mode": "ClusterCIDR", "clusterCIDR": "10.1.0.0/16"},
+        });
+        for text in [FILE, map.as_str()] {
+            assert_eq!(Value::Object(with_file(text, &none).unwrap().proxy), expected);
+        }
+    }
+
+    #[test]
+    fn a_configuration_file_stands_alone() {
+        let code = |text: &str, rest: Value| with_file(text, &rest).unwrap_err().code();
+        assert_eq!(code(FILE, serde_json::json!({"mode": "iptables"})), "proxy-options-exclusive");
+        assert_eq!(code(FILE, serde_json::json!({"cluster_cidr": "10.0.0.0/8"})), "proxy-options-exclusive");
+        let flags = serde_json::json!({"proxy_flags": {"masquerade-all": true}});
+        assert_eq!(code(FILE, flags), "proxy-options-exclusive");
+        assert_eq!(code("apiVersion: v1\nkind: Pod\nmetadata: {name: a}", Value::Null), "proxy-config-kind");
+        let typo = FILE.replace("clusterCIDR", "clusterCidr");
+        assert_eq!(code(&typo, Value::Null), "proxy-option-unknown");
     }
 }

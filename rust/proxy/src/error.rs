@@ -35,6 +35,36 @@ pub enum Error {
         /// What may stand there.
         allowed: String,
     },
+    /// Two options of which one makes the other idle.
+    #[error("proxy options {first} and {second} exclude each other: {why}")]
+    OptionsExclusive {
+        /// The one.
+        first: String,
+        /// The other.
+        second: String,
+        /// Why not both.
+        why: String,
+    },
+    /// CIDRs of the other family alone, for a proxy of one family.
+    #[error(
+        "proxy option {option}: found {found}, but the node has {family} addresses alone; allowed is a CIDR of that family"
+    )]
+    CidrFamily {
+        /// The option.
+        option: String,
+        /// The CIDRs.
+        found: String,
+        /// The family.
+        family: &'static str,
+    },
+    /// A configuration file that is not kube-proxy's.
+    #[error(
+        "the proxy's configuration is {found}; allowed is KubeProxyConfiguration of kubeproxy.config.k8s.io/v1alpha1"
+    )]
+    ConfigKind {
+        /// Kind and version.
+        found: String,
+    },
     /// A field of an object that the API server would not have let through, and that rules cannot be made from.
     #[error("{object} {field}: found {found:?}, allowed is {allowed}")]
     ObjectNotValid {
@@ -82,10 +112,18 @@ impl Error {
             Error::ModeNotModelled { .. } => "proxy-mode-not-modelled",
             Error::OptionUnknown { .. } => "proxy-option-unknown",
             Error::OptionNotValid { .. } => "proxy-option-not-valid",
+            Error::OptionsExclusive { .. } => "proxy-options-exclusive",
+            Error::CidrFamily { .. } => "proxy-cidr-family",
+            Error::ConfigKind { .. } => "proxy-config-kind",
             Error::ObjectNotValid { .. } => "proxy-object-not-valid",
             Error::EndpointTextRefused { .. } => "proxy-endpoint-text-refused",
             Error::NftCommentTooLong { .. } => "proxy-nft-comment-too-long",
         }
+    }
+
+    /// Two options, and why not both.
+    pub fn exclusive(first: &str, second: &str, why: &str) -> Error {
+        Error::OptionsExclusive { first: first.to_owned(), second: second.to_owned(), why: why.to_owned() }
     }
 
     pub(crate) fn option(
@@ -103,6 +141,9 @@ pub const CODES: &[&str] = &[
     "proxy-mode-not-modelled",
     "proxy-option-unknown",
     "proxy-option-not-valid",
+    "proxy-options-exclusive",
+    "proxy-cidr-family",
+    "proxy-config-kind",
     "proxy-object-not-valid",
     "proxy-endpoint-text-refused",
     "proxy-nft-comment-too-long",
@@ -123,6 +164,9 @@ mod tests {
             Error::ModeNotModelled { mode: found.clone() },
             Error::OptionUnknown { option: found.clone(), allowed: "even".into() },
             Error::option("mode", &found, "even"),
+            Error::exclusive("even", &found, "one is enough"),
+            Error::CidrFamily { option: "clusterCIDR".into(), found: found.clone(), family: "IPv4" },
+            Error::ConfigKind { found: found.clone() },
             Error::ObjectNotValid {
                 object: object.clone(),
                 field: field.clone(),

@@ -17,7 +17,10 @@ mod select;
 mod sync;
 mod view;
 
-pub use config::{Config, DetectLocal, LocalDetector, Mode, NodePortAddresses, NodePortMatch, Settings};
+pub use config::{
+    Config, DetectLocal, LocalDetector, Mode, NodePortAddresses, NodePortMatch, Settings, block_of_file,
+    block_of_flags,
+};
 pub use error::{CODES, Error, Result};
 pub use iptables::{EndpointChains, Section, section};
 pub use names::{PortName, ServiceName, ServicePortName};

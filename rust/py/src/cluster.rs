@@ -55,6 +55,10 @@ impl Cluster {
         self.0.run(py, |core| Ok(core.notes().to_vec()))
     }
 
+    fn mode(&self, py: Python<'_>) -> PyResult<String> {
+        self.0.run(py, |core| Ok(core.mode().to_owned()))
+    }
+
     fn now(&self, py: Python<'_>) -> PyResult<u64> {
         self.0.run(py, |core| Ok(core.now().as_nanos()))
     }

@@ -1,15 +1,17 @@
 //! The `proxy` block of a case file.
 
 use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::Duration;
 
 use kdp_packet::{Cidr, Family, parse_ip_lenient};
 use serde_json::{Map, Value};
 
-use super::{Config, DetectLocal, Mode, NodePortAddresses};
+use super::{Config, DetectLocal, Mode, NodePortAddresses, duration};
 use crate::{Error, Profile, error::Result};
 
 /// Every option of a block. `release` is for the record, `serviceCIDRs` is read by nftables mode alone.
-const OPTIONS: [&str; 16] = [
+const OPTIONS: [&str; 20] = [
     "mode",
     "version",
     "release",
@@ -26,6 +28,10 @@ const OPTIONS: [&str; 16] = [
     "nfacct",
     "tcpBeLiberal",
     "serviceCIDRs",
+    "hostnameOverride",
+    "syncPeriod",
+    "minSyncPeriod",
+    "featureGates",
 ];
 
 pub(super) fn read(block: &Value) -> Result<Config> {
@@ -36,11 +42,15 @@ pub(super) fn read(block: &Value) -> Result<Config> {
         return Err(Error::OptionUnknown { option: option.clone(), allowed: OPTIONS.join(", ") });
     }
     let block = Block(map);
-    let default = Config::new(block.text("nodeName")?.unwrap_or_default());
+    let hostname_override: Option<Arc<str>> =
+        block.text("hostnameOverride")?.filter(|name| !name.is_empty()).map(Into::into);
+    let name = block.text("nodeName")?.unwrap_or_default();
+    let default = Config::new(hostname_override.clone().unwrap_or_else(|| name.into()));
     let mode = block.mode()?;
     let config = Config {
         mode,
-        profile: block.text("version")?.map_or(Ok(default.profile), str::parse::<Profile>)?,
+        hostname_override,
+        profile: block.gated(block.text("version")?.map_or(Ok(default.profile), str::parse::<Profile>)?)?,
         families: block.families()?.unwrap_or(default.families),
         node_ips: block.list("nodeIPs", "an IP address", parse_ip_lenient)?,
         primary_node_ips: block.primary_node_ips()?,
@@ -53,6 +63,8 @@ pub(super) fn read(block: &Value) -> Result<Config> {
         masquerade_bit: block.masquerade_bit()?.unwrap_or(default.masquerade_bit),
         nfacct: block.flag("nfacct")?.unwrap_or(default.nfacct),
         tcp_be_liberal: block.flag("tcpBeLiberal")?.unwrap_or(default.tcp_be_liberal),
+        sync_period: block.duration("syncPeriod")?.unwrap_or(default.sync_period),
+        min_sync_period: block.duration("minSyncPeriod")?.unwrap_or(default.min_sync_period),
         service_cidrs: block.list("serviceCIDRs", "a CIDR", cidr)?,
         node_name: default.node_name,
     };
@@ -93,6 +105,28 @@ impl<'a> Block<'a> {
             read.ok_or_else(|| Error::option(format!("{option}[{i}]"), &value, allowed))
         };
         list.iter().enumerate().map(item).collect()
+    }
+
+    fn duration(&self, option: &str) -> Result<Option<Duration>> {
+        self.read(option, "a duration such as 30s", |value| duration::parse(value.as_str()?))
+    }
+
+    /// The release with the feature gates that rules depend on; other gates change nothing here.
+    /// Source: kube-proxy, `pkg/features/kube_features.go`: alpha in 1.33, beta and on in 1.34, locked from 1.35 on.
+    fn gated(&self, profile: Profile) -> Result<Profile> {
+        const GATE: &str = "PreferSameTrafficDistribution";
+        let gates = self.read("featureGates", "an object", Value::as_object)?;
+        let Some(value) = gates.and_then(|gates| gates.get(GATE)) else { return Ok(profile) };
+        let option = || format!("featureGates.{GATE}");
+        match (value.as_bool(), profile.minor) {
+            (Some(on), 33 | 34) => Ok(Profile { same_node_hints: on, ..profile }),
+            (Some(true), 35..) => Ok(profile),
+            (_, ..33) => Err(Error::option(option(), value, "nothing: the gate is from 1.33 on")),
+            (Some(false), 35..) => {
+                Err(Error::option(option(), value, "true: the gate is locked from 1.35 on"))
+            }
+            (None, _) => Err(Error::option(option(), value, "true or false")),
+        }
     }
 
     fn mode(&self) -> Result<Mode> {

@@ -1,13 +1,19 @@
 //! kube-proxy's options, under its own names, and what they come to for one family.
 
 mod block;
+mod duration;
+mod file;
+mod flags;
 mod settings;
 
 use std::net::IpAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use kdp_packet::{Cidr, Family};
 
+pub use file::block_of_file;
+pub use flags::block_of_flags;
 pub use settings::{LocalDetector, NodePortMatch, Settings};
 
 use crate::{Error, Profile, error::Result};
@@ -31,8 +37,10 @@ pub struct Config {
     pub profile: Profile,
     /// Families that a proxier runs for; kube-proxy runs both where the host can.
     pub families: Vec<Family>,
-    /// `--hostname-override`, or the host's name.
+    /// The node's name: `--hostname-override`, or the host's name.
     pub node_name: Arc<str>,
+    /// `--hostname-override`, where it was given: then every node takes itself for the one of this name.
+    pub hostname_override: Option<Arc<str>>,
     /// Every address on the node's interfaces but loopback.
     pub node_ips: Vec<IpAddr>,
     /// The node's primary addresses, at most one a family (Node status, or `--bind-address`).
@@ -51,6 +59,10 @@ pub struct Config {
     pub nfacct: bool,
     /// Whether `nf_conntrack_tcp_be_liberal` is set: then INVALID packets are not dropped.
     pub tcp_be_liberal: bool,
+    /// `--iptables-sync-period`: how long after a failed sync the next one starts, and how often stale chains are looked for.
+    pub sync_period: Duration,
+    /// `--iptables-min-sync-period`: how long a sync waits for the one before.
+    pub min_sync_period: Duration,
     /// Networks that cluster IPs are taken from, as far as ServiceCIDR objects say; read in nftables mode.
     pub service_cidrs: Vec<Cidr>,
 }
@@ -87,6 +99,7 @@ impl Config {
             profile: Profile::default(),
             families: vec![Family::V4, Family::V6],
             node_name: node_name.into(),
+            hostname_override: None,
             node_ips: Vec::new(),
             primary_node_ips: Vec::new(),
             detect_local: DetectLocal::ClusterCidr(Vec::new()),
@@ -96,6 +109,8 @@ impl Config {
             masquerade_bit: 14,
             nfacct: false,
             tcp_be_liberal: false,
+            sync_period: Duration::from_secs(30),
+            min_sync_period: Duration::from_secs(1),
             service_cidrs: Vec::new(),
         }
     }
@@ -135,6 +150,24 @@ impl Config {
             }
         }
         Ok(())
+    }
+
+    /// Refuses a cluster CIDR of the other family alone on a node of one family: there kube-proxy does not start.
+    ///
+    /// `--nodeport-addresses` of the other family it takes, and node ports are then on all addresses.
+    /// Source: kube-proxy, `checkBadIPConfig` (cmd/kube-proxy/app/server.go).
+    pub fn check_single_stack(&self) -> Result<()> {
+        let DetectLocal::ClusterCidr(cidrs) = &self.detect_local else { return Ok(()) };
+        let mut there = self.families.clone();
+        there.retain(|family| {
+            self.node_ips.is_empty() || self.node_ips.iter().any(|ip| Family::of(*ip) == *family)
+        });
+        let [family] = there[..] else { return Ok(()) };
+        if cidrs.is_empty() || cidrs.iter().any(|cidr| cidr.family() == family) {
+            return Ok(());
+        }
+        let found = cidrs.iter().map(Cidr::to_string).collect::<Vec<_>>().join(",");
+        Err(Error::CidrFamily { option: "clusterCIDR".to_owned(), found, family: family.as_str() })
     }
 }
 
