@@ -117,8 +117,17 @@ class Cluster:
     def advance(self, to: int) -> None:
         """Moves virtual time to `to` nanoseconds; events due until then happen."""
 
-    def list(self, kind: str, namespace: str | None, selector: str | None) -> bytes:
-        """JSON array of the objects of a kind (`Service`, `Pod`, …), in creation order; `namespace` None: all."""
+    def list(
+        self, kind: str, namespace: str | None, selector: str | None, fields: str | None = None
+    ) -> bytes:
+        """JSON array of the objects of a kind, in creation order; `namespace` None: all.
+
+        `kind`: `Service`, or with its group `apps/Deployment`. `selector`, `fields`: a label selector and a field
+        selector as texts.
+        """
+
+    def kinds(self) -> bytes:
+        """JSON array of the kinds of which there are objects: {"group", "kind", "namespaced"}."""
 
     def get(self, kind: str, namespace: str, name: str) -> bytes:
         """One object as JSON. `not-found` names the nearest."""

@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 from kdp import _core
 from kdp.arguments import bad_argument, check_choice, check_port, nearest
+from kdp.custom_kinds import custom_kinds
 from kdp.errors import NotFoundError, UsageError
-from kdp.kinds import find_kind, split_reference
+from kdp.kinds import KindNames, find_kind, split_reference
 from kdp.objects import Manifest
 from kdp.proxy_options import ProxyOptions, proxy_options
 from kdp.sources import Source, from_objects, from_paths
@@ -117,22 +118,37 @@ class Cluster:
 
     def get(
         self,
-        kind: str,
+        kind: str | KindNames,
         name: str | None = None,
         *,
         namespace: str | None = None,
         selector: str | None = None,
+        fields: str | None = None,
     ) -> list[Manifest]:
         """List the objects of a kind (``svc``, ``pods``, ``Service``…) in the order of their creation.
 
-        ``namespace=None`` means all of them; ``selector`` is a label selector as text. A ``name`` that is not there
-        raises ``no-such-object``.
+        ``namespace=None`` means all of them; ``selector`` is a label selector as text, ``fields`` a field selector
+        over what the API server publishes of the kind. A ``name`` that is not there raises ``no-such-object``.
         """
-        found = find_kind(kind)
+        found = kind if isinstance(kind, KindNames) else self.kind(kind)
         if name is not None:
             space = (namespace or "default") if found.namespaced else ""
-            return [Manifest(json.loads(self.core.get(found.kind, space, name)))]
-        return [Manifest(each) for each in json.loads(self.core.list(found.kind, namespace, selector))]
+            return [Manifest(json.loads(self.core.get(found.path, space, name)))]
+        space_or_all = namespace if found.namespaced else None
+        listed = json.loads(self.core.list(found.path, space_or_all, selector, fields))
+        return [Manifest(each) for each in listed]
+
+    def kind(self, name: str) -> KindNames:
+        """Find a kind by any of its names; kinds that only the objects name count too. Raises ``kind-unknown``."""
+        try:
+            return find_kind(name)
+        except NotFoundError:
+            return find_kind(name, self.custom_kinds)
+
+    @property
+    def custom_kinds(self) -> list[KindNames]:
+        """Kinds of objects that are not Kubernetes' own, nor prometheus-operator's."""
+        return custom_kinds(json.loads(self.core.kinds()), self.get("crd"))
 
     def pod(self, name: str) -> PodRef:
         """Find a Pod by ``NAMESPACE/NAME``, or by its name alone where only one namespace has it."""
@@ -224,7 +240,7 @@ class Cluster:
 
     def delete(self, kind: str, name: str, *, namespace: str = "default") -> None:
         """Delete an object."""
-        self.core.delete(find_kind(kind).kind, namespace, name)
+        self.core.delete(self.kind(kind).path, namespace, name)
         self.__dict__.pop("endpoint_names", None)
 
     def _qualify(self, kind: str, text: str) -> tuple[str, str]:

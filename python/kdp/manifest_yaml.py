@@ -22,42 +22,69 @@ RESERVED = re.compile(
 ESCAPED = re.compile(r"[\x00-\x09\x0b-\x1f\x7f-\x9f\u2028\u2029\ufeff]")
 
 
+WIDTH = 80
+
+
 def to_yaml(value: object) -> str:
     """Write plain JSON data as a YAML document, with a newline at its end."""
-    return "".join(f"{line}\n" for line in _lines(value))
+    return "".join(f"{line}\n" for line in _lines(value, 0))
 
 
-def _lines(value: object) -> Iterator[str]:
+def _lines(value: object, column: int) -> Iterator[str]:
+    """Give the lines of a value that begins at a column."""
     if isinstance(value, Mapping) and value:
         for key in sorted(value):
-            yield from _field(_scalar(str(key)), value[key])
+            yield from _field(_scalar(str(key)), value[key], column)
     elif _is_list(value) and value:
         for item in value:
-            yield from _item(item)
+            yield from _item(item, column)
     elif isinstance(value, str) and "\n" in value:
         yield from _literal("", value)
     else:
-        yield _scalar(value)
+        yield from _folded("", _scalar(value), column)
 
 
-def _field(key: str, value: object) -> Iterator[str]:
+def _field(key: str, value: object, column: int) -> Iterator[str]:
     if isinstance(value, Mapping) and value:
         yield f"{key}:"
-        yield from (f"  {line}" if line else line for line in _lines(value))
+        yield from (f"  {line}" if line else line for line in _lines(value, column + 2))
     elif _is_list(value) and value:
         yield f"{key}:"
-        yield from _lines(value)
+        yield from _lines(value, column)
     elif isinstance(value, str) and "\n" in value:
         yield from _literal(f"{key}: ", value)
     else:
-        yield f"{key}: {_scalar(value)}"
+        yield from _folded(f"{key}: ", _scalar(value), column)
 
 
-def _item(value: object) -> Iterator[str]:
+def _item(value: object, column: int) -> Iterator[str]:
     first = True
-    for line in _lines(value):
-        yield f"- {line}" if first else (f"  {line}" if line else line)
+    is_scalar = not isinstance(value, Mapping) and not _is_list(value)
+    for line in _lines(value, column + 2):
+        # The lines that a folded scalar goes on in have their indent already.
+        yield (
+            f"- {line}"
+            if first
+            else (line if is_scalar and line.startswith("  ") else f"  {line}" if line else line)
+        )
         first = False
+
+
+def _folded(head: str, text: str, column: int) -> Iterator[str]:
+    """Break a long scalar at the first blank beyond the width. Source: go-yaml v2, emitterc.go."""
+    line = head
+    rest = text
+    while True:
+        cut = rest.find(" ", max(0, WIDTH + 1 - column - len(line)))
+        while cut >= 0 and (
+            " " in (rest[cut - 1 : cut], rest[cut + 1 : cut + 2]) or not 0 < cut < len(rest) - 1
+        ):
+            cut = rest.find(" ", cut + 1)
+        if cut < 0:
+            yield line + rest
+            return
+        yield line + rest[:cut]
+        line, rest = "  ", rest[cut + 1 :]
 
 
 def _literal(head: str, text: str) -> Iterator[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -55,7 +56,7 @@ def test_namespaces_of_all(example: Run) -> None:
 
 def test_several_kinds_are_tables_with_kinds_before_names(example: Run) -> None:
     first, second = example("get", "svc,deploy", *BLOG).out.split("\n\n")
-    assert first.splitlines()[1].startswith("service/mysql-service ")
+    assert first.splitlines()[2].startswith("service/mysql-service ")
     assert second.splitlines() == [
         "NAME                    READY   UP-TO-DATE   AVAILABLE   AGE",
         "deployment.apps/mysql   3/3     3            3           4d3h",
@@ -78,7 +79,7 @@ def test_objects_are_chosen_as_kubectl_does(example: Run, arguments: list[str], 
 
 def test_labels_and_headers(example: Run) -> None:
     out = example("get", "pods", "was", "--no-headers", "--show-labels", *BLOG).out
-    assert out == "was   1/1   Running   0   3d7h   app=was\n"
+    assert out == "was   1/1   Running   0     3d7h   app=was\n"
 
 
 def test_an_object_as_yaml_and_json_is_the_same_data(example: Run) -> None:
@@ -93,9 +94,60 @@ def test_several_objects_are_a_list(example: Run) -> None:
     assert (data["kind"], len(data["items"])) == ("List", 2)
 
 
+def test_a_name_that_is_not_there_is_said_after_what_is(example: Run) -> None:
+    done = example("get", "pod", "was", "wsa", "-o", "name", *BLOG)
+    assert (done.status, done.out) == (1, "pod/was\n")
+    assert done.err.startswith("error[no-such-object]: Pod blog-system/wsa does not exist; nearest: ")
+
+
+def test_a_kind_without_columns_of_its_own_has_an_age(example: Run) -> None:
+    assert example("get", "prom", "-n", "monitoring").out == "NAME   AGE\nk8s    4d2h\n"
+
+
+def test_a_definition_gives_a_kind_its_names_and_columns(run: Run, tmp_path: Path) -> None:
+    path = tmp_path / "widgets.json"
+    definition = {
+        "apiVersion": "apiextensions.k8s.io/v1",
+        "kind": "CustomResourceDefinition",
+        "metadata": {"name": "mice.example.com"},
+        "spec": {
+            "group": "example.com",
+            "scope": "Namespaced",
+            "names": {"kind": "Mouse", "plural": "mice", "shortNames": ["mo"]},
+            "versions": [
+                {
+                    "name": "v1",
+                    "served": True,
+                    "additionalPrinterColumns": [
+                        {"name": "Tail", "type": "integer", "jsonPath": ".spec.tail"},
+                        {"name": "Born", "type": "date", "jsonPath": ".metadata.creationTimestamp"},
+                        {"name": "Colour", "type": "string", "jsonPath": ".spec.colour", "priority": 1},
+                    ],
+                }
+            ],
+        },
+    }
+    mouse = {
+        "apiVersion": "example.com/v1",
+        "kind": "Mouse",
+        "metadata": {"name": "mo", "namespace": "default", "creationTimestamp": "2026-11-25T01:00:00Z"},
+        "spec": {"tail": 7},
+    }
+    path.write_text(json.dumps({"apiVersion": "v1", "kind": "List", "items": [definition, mouse]}))
+    for name in ("mice", "mouse", "mo", "mice.example.com"):
+        assert run("get", name, "-q", "-f", str(path)).out == "NAME   TAIL   BORN\nmo     7      0s\n"
+    assert run("get", "mo", "-o", "wide", "-q", "-f", str(path)).out.splitlines()[0].split() == [
+        "NAME",
+        "TAIL",
+        "BORN",
+        "COLOUR",
+    ]
+
+
 def test_nothing_found_is_said_on_standard_error(example: Run) -> None:
     done = example("get", "svc", "-n", "nowhere")
     assert (done.status, done.out, done.err) == (0, "", "No resources found in nowhere namespace.\n")
+    assert example("get", "ds", "-A").err == "No resources found\n"
 
 
 def test_ages_count_to_the_time_that_is_given(example: Run) -> None:

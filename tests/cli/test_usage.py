@@ -28,7 +28,26 @@ from tests.cli.conftest import EXAMPLE, Run
             "FROM is pod/NAME, node/NAME or an address, not a Service",
         ),
         (["explain", "pod/was", "-f", EXAMPLE], "a Pod is not explained yet"),
-        (["get", "pod", "was", "-l", "a=b", "-f", EXAMPLE], "a name and -l exclude each other"),
+        (["get", "pod", "was", "-l", "a=b", "-f", EXAMPLE], "a name and a selector exclude each other"),
+        (
+            ["get", "pod", "was", "-A", "-f", EXAMPLE],
+            "an object cannot be had by its name across all namespaces",
+        ),
+        (["get", "po", "-o", "yml", "-f", EXAMPLE], "'yml' is no form of output; there are wide, json"),
+        (["get", "po", "-o", "jsonpath", "-f", EXAMPLE], "jsonpath needs an argument"),
+        (
+            ["get", "po", "-o", "jsonpath={.a", "-f", EXAMPLE],
+            "error[jsonpath-invalid]: jsonpath {.a: unclosed action",
+        ),
+        (["get", "po", "-o", "custom-columns=A", "-f", EXAMPLE], "error[custom-columns-invalid]"),
+        (
+            ["get", "po", "--field-selector", "a=b", "-f", EXAMPLE],
+            "field selector of Pod: no field a",
+        ),
+        (
+            ["get", "po", "--sort-by", ".a.b", "-A", "-f", EXAMPLE],
+            "jsonpath {.a.b}: no object",
+        ),
         (["get", "pod/was", "svc", "-f", EXAMPLE], "'svc': beside TYPE/NAME, every argument is TYPE/NAME"),
         (["get", "po", "--now", "today", "-f", EXAMPLE], "'today' is no time such as"),
         (["bench", "scaling", "--services", "many"], "'many' is no list of sizes"),

@@ -12,6 +12,9 @@ from kdp.manifest_yaml import to_yaml
 
 texts = st.one_of(
     st.text(max_size=20),
+    st.lists(st.sampled_from(["word", "a", "", "it's", "#", "x: y", "ä", "\t", "-"]), max_size=60).map(
+        " ".join
+    ),
     st.text(alphabet="abc: -#'\"\n\t{}[],&*!|>%@`~01.ex_", max_size=12),
     st.sampled_from(
         ["yes", "NO", "0x1F", "1e3", "1_000", "12:30", "2026-11-25", "<<", "=", ".inf", "~", "", "0o17", "+1"]

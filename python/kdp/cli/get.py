@@ -2,39 +2,28 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterable, Sequence
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, NamedTuple
+from itertools import groupby
+from typing import TYPE_CHECKING, NamedTuple
 
 import click
 
+from kdp.cli.get_output import Output, OutputOption, as_one, printer
+from kdp.cli.get_wanted import Filters, Found, find, is_one, read_wanted
 from kdp.cli.session import Session, cluster_options
-from kdp.kinds import KindNames, find_kind
 
 if TYPE_CHECKING:
     from kdp.cluster import Cluster
+    from kdp.columns import Columns
+    from kdp.kinds import KindNames
     from kdp.objects import Manifest
 
 __all__ = ["command"]
 
 MOMENT = re.compile(rb"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ")
-ALL = "svc,deployments,replicasets,statefulsets,pods"
-
-
-class Wanted(NamedTuple):
-    """A kind, and the name of one object or ``None`` for all of them."""
-
-    kind: KindNames
-    name: str | None
-
-
-class Found(NamedTuple):
-    """What was found of one kind."""
-
-    kind: KindNames
-    objects: list[Manifest]
+EXIT_MISSING = 1
 
 
 @click.command("get")
@@ -43,11 +32,27 @@ class Found(NamedTuple):
 @click.option(
     "-l", "--selector", metavar="SELECTOR", help="Only objects with these labels: app=web,tier!=db."
 )
+@click.option("--field-selector", metavar="SELECTOR", help="Only with these fields: status.phase=Running.")
 @click.option(
-    "-o", "--output", type=click.Choice(["wide", "json", "yaml", "name"]), help="The form of output."
+    "-o",
+    "--output",
+    type=OutputOption(),
+    default=Output(""),
+    help="wide, json, yaml, name, jsonpath=..., jsonpath-file=..., custom-columns=TITLE:PATH,..., "
+    "custom-columns-file=...",
 )
+@click.option("--sort-by", metavar="PATH", help="Order by a field: .metadata.creationTimestamp.")
 @click.option("--no-headers", is_flag=True, help="No titles over the columns.")
 @click.option("--show-labels", is_flag=True, help="Labels as the last column.")
+@click.option(
+    "-L",
+    "--label-columns",
+    metavar="LABELS",
+    multiple=True,
+    help="Labels with a column of their own: app,tier.",
+)
+@click.option("--show-kind", is_flag=True, help="The kind before each name.")
+@click.option("--ignore-not-found", is_flag=True, help="A name that is not there is no error.")
 @click.option(
     "--now",
     metavar="TIME",
@@ -59,88 +64,86 @@ def command(
     what: Sequence[str],
     all_namespaces: bool,
     selector: str | None,
-    output: str | None,
+    field_selector: str | None,
+    output: Output,
+    sort_by: str | None,
     no_headers: bool,
     show_labels: bool,
+    label_columns: Sequence[str],
+    show_kind: bool,
+    ignore_not_found: bool,
     now: str | None,
-) -> None:
+) -> int:
     """List objects in kubectl's own columns, or whole.
 
     \b
     kdp get svc,endpoints -n shop -f dump.yaml
     kdp get pods -l app=web -A -o wide -f dump.yaml
-    kdp get pod/web-1 -o yaml -f dump.yaml
+    kdp get pods -o jsonpath='{range .items[*]}{.metadata.name}{"\\t"}{.status.podIP}{"\\n"}{end}' -f dump.yaml
     """  # noqa: D301 -- click keeps lines together after a backspace
-    wanted = _read(what)
-    if selector is not None and any(each.name for each in wanted):
-        raise click.UsageError("a name and -l exclude each other")
-    moment = _parse_moment(now) if now else None
+    moment = parse_moment(now) if now else None
+    write = None if output.is_table or output.form == "name" else printer(output, headers=not no_headers)
     cluster, sources = session.load_with_sources()
-    found = _find(cluster, wanted, None if all_namespaces else session.namespace_or_default, selector)
-    if output in ("json", "yaml"):
-        _print_whole([each for group in found for each in group.objects], output, alone=_is_one(wanted))
-    elif output == "name":
-        for group in found:
-            for each in group.objects:
-                click.echo(f"{group.kind.resource}/{each.name}")
-    else:
-        layout = Layout(
-            all_namespaces, output == "wide", not no_headers, show_labels, moment or _newest(sources)
+    wanted = read_wanted(cluster, what)
+    if any(each.name for each in wanted):
+        _check_names(all_namespaces=all_namespaces, filtered=bool(selector or field_selector))
+    filters = Filters(None if all_namespaces else session.namespace_or_default, selector, field_selector)
+    found = find(cluster, wanted, filters)
+    if sort_by:
+        found = _sorted(found, sort_by, output)
+    objects = [each for group in found for each in group.objects]
+    labels = [label for given in label_columns for label in given.split(",") if label]
+    layout = Layout(
+        all_namespaces,
+        output.form == "wide",
+        not no_headers,
+        labels,
+        show_labels,
+        show_kind or len({each.kind for each in wanted}) > 1,
+        moment or newest(sources),
+    )
+    if output.is_table:
+        _print_tables(cluster, found, layout, session)
+    elif output.form == "name":
+        click.echo(
+            "".join(f"{group.kind.resource}/{each.name}\n" for group in found for each in group.objects),
+            nl=False,
         )
-        _print_tables(found, layout, session)
+    elif write is not None and (objects or not is_one(wanted)):
+        click.echo(write(as_one(objects, alone=is_one(wanted)) if output.is_whole else objects), nl=False)
+    return 0 if ignore_not_found else _complain(found)
 
 
-def _read(what: Sequence[str]) -> list[Wanted]:
-    """Read ``TYPE,TYPE NAME...`` or ``TYPE/NAME...``, as kubectl does."""
-    if any("/" in word for word in what):
-        pairs = [word.partition("/") for word in what]
-        odd = next(
-            (word for word, (kind, _, name) in zip(what, pairs, strict=True) if not kind or not name), None
+def _check_names(*, all_namespaces: bool, filtered: bool) -> None:
+    if filtered:
+        raise click.UsageError("a name and a selector exclude each other")
+    if all_namespaces:
+        raise click.UsageError(
+            "an object cannot be had by its name across all namespaces: leave -A out, or the name"
         )
-        if odd is not None:
-            raise click.UsageError(f"{odd!r}: beside TYPE/NAME, every argument is TYPE/NAME")
-        return [Wanted(find_kind(kind), name) for kind, _, name in pairs]
-    kinds = [find_kind(word) for word in (ALL if what[0] == "all" else what[0]).split(",") if word]
-    if not kinds:
-        raise click.UsageError("no TYPE: for example svc, pods, endpoints")
-    if len(what) > 1:
-        return [Wanted(kind, name) for kind in kinds for name in what[1:]]
-    return [Wanted(kind, None) for kind in kinds]
 
 
-def _is_one(wanted: Sequence[Wanted]) -> bool:
-    return len(wanted) == 1 and wanted[0].name is not None
+def _complain(found: Iterable[Found]) -> int:
+    """Say what was not there, after what was."""
+    missing = [error for group in found for error in group.missing]
+    for error in missing:
+        click.echo(f"error[{error.code}]: {error.message}", err=True)
+    return EXIT_MISSING if missing else 0
 
 
-def _find(
-    cluster: Cluster, wanted: Sequence[Wanted], namespace: str | None, selector: str | None
-) -> list[Found]:
-    """Fetch what is wanted; neighbours of one kind become one group."""
-    found: list[Found] = []
-    for kind, name in wanted:
-        space = namespace if kind.namespaced else None
-        objects = cluster.get(kind.kind, name, namespace=space, selector=selector)
-        if name and found and found[-1].kind is kind:
-            found[-1].objects.extend(objects)
-        else:
-            found.append(Found(kind, objects))
-    return found
+def _sorted(found: Sequence[Found], path: str, output: Output) -> list[Found]:
+    """Sort each table by itself, and other output over all kinds together, as kubectl does."""
+    from kdp.printers.sorting import sort_by
 
-
-def _print_whole(objects: list[Manifest], output: str, *, alone: bool) -> None:
-    whole: dict[str, Any] = {
-        "apiVersion": "v1",
-        "items": objects,
-        "kind": "List",
-        "metadata": {"resourceVersion": ""},
-    }
-    value = objects[0] if alone else whole
-    if output == "yaml":
-        from kdp.manifest_yaml import to_yaml
-
-        click.echo(to_yaml(value), nl=False)
-    else:
-        click.echo(json.dumps(value, indent=4, sort_keys=True, ensure_ascii=False))
+    if output.is_table:
+        return [Found(group.kind, sort_by(group.objects, path), group.missing) for group in found]
+    kinds = {id(each): group.kind for group in found for each in group.objects}
+    ordered = sort_by([each for group in found for each in group.objects], path)
+    groups = [
+        Found(kind, list(objects)) for kind, objects in groupby(ordered, key=lambda each: kinds[id(each)])
+    ]
+    missing = [Found(group.kind, [], group.missing) for group in found if group.missing]
+    return groups + missing
 
 
 class Layout(NamedTuple):
@@ -149,49 +152,64 @@ class Layout(NamedTuple):
     namespaces: bool
     wide: bool
     headers: bool
+    label_columns: Sequence[str]
     labels: bool
+    with_kind: bool
     now: datetime | None
 
 
-def _print_tables(found: Sequence[Found], layout: Layout, session: Session) -> None:
+def _print_tables(cluster: Cluster, found: Sequence[Found], layout: Layout, session: Session) -> None:
     groups = [group for group in found if group.objects]
-    if not groups and not session.quiet:
-        where = "" if layout.namespaces else f" in {session.namespace_or_default} namespace"
-        if not any(group.kind.namespaced for group in found):
-            where = ""
-        click.echo(f"No resources found{where}.", err=True)
+    missing = any(group.missing for group in found)
+    if not groups and not missing and not session.quiet:
+        everywhere = layout.namespaces or not all(group.kind.namespaced for group in found)
+        where = "" if everywhere else f" in {session.namespace_or_default} namespace."
+        click.echo(f"No resources found{where}", err=True)
     for at, group in enumerate(groups):
-        if at:
+        if at and layout.headers:
             click.echo()
-        click.echo(_table(group, layout, with_kind=len(found) > 1), nl=False)
+        click.echo(_table(group, layout, _columns(cluster, group.kind)), nl=False)
 
 
-def _table(group: Found, layout: Layout, *, with_kind: bool) -> str:
+def _columns(cluster: Cluster, kind: KindNames) -> Columns:
     from kdp.columns import columns_of
-    from kdp.columns.network import selector_text
+    from kdp.custom_kinds import custom_columns_of
+
+    return custom_columns_of(kind, cluster.get("crd")) or columns_of(kind.kind)
+
+
+def _table(group: Found, layout: Layout, columns: Columns) -> str:
     from kdp.table import table_text
 
-    columns = [each for each in columns_of(group.kind.kind) if layout.wide or not each.wide]
+    shown = [each for each in columns if layout.wide or not each.wide]
     with_namespace = layout.namespaces and group.kind.namespaced
-    prefix = f"{group.kind.resource}/" if with_kind else ""
-    titles = [*(["NAMESPACE"] if with_namespace else []), "NAME", *(each.title for each in columns)]
+    prefix = f"{group.kind.resource}/" if layout.with_kind else ""
+    titles = [*(["NAMESPACE"] if with_namespace else []), "NAME", *(each.title for each in shown)]
+    titles += [label.rpartition("/")[2].upper() for label in layout.label_columns]
     rows = []
     for each in group.objects:
         row = [each.namespace] if with_namespace else []
-        row += [prefix + each.name, *(column.cell(each, layout.now) for column in columns)]
-        if layout.labels:
-            row.append(selector_text(each["metadata"].get("labels")))
-        rows.append(row)
+        row += [prefix + each.name, *(column.cell(each, layout.now) for column in shown)]
+        rows.append([*row, *_label_cells(each, layout)])
     return table_text([*titles, *(["LABELS"] if layout.labels else [])], rows, headers=layout.headers)
 
 
-def _newest(sources: Iterable[tuple[str, bytes]]) -> datetime | None:
+def _label_cells(each: Manifest, layout: Layout) -> list[str]:
+    from kdp.columns.network import selector_text
+
+    labels = each["metadata"].get("labels") or {}
+    cells = [str(labels.get(label, "")) for label in layout.label_columns]
+    return [*cells, selector_text(labels)] if layout.labels else cells
+
+
+def newest(sources: Iterable[tuple[str, bytes]]) -> datetime | None:
     """Find the newest time in what was read: the moment of the dump, so that the same files give the same ages."""
-    newest = max((max(MOMENT.findall(data), default=b"") for _, data in sources), default=b"")
-    return datetime.fromisoformat(newest.decode()) if newest else None
+    latest = max((max(MOMENT.findall(data), default=b"") for _, data in sources), default=b"")
+    return datetime.fromisoformat(latest.decode()) if latest else None
 
 
-def _parse_moment(text: str) -> datetime:
+def parse_moment(text: str) -> datetime:
+    """Read a time with its zone."""
     try:
         moment = datetime.fromisoformat(text)
     except ValueError:

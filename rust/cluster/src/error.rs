@@ -11,6 +11,16 @@ pub enum Error {
     /// A label selector.
     #[error(transparent)]
     Selector(kdp_kube::labels::Error),
+    /// A field that objects of a kind do not publish to field selectors.
+    #[error("field selector of {kind}: no field {field}; it has {}", .known.join(", "))]
+    FieldUnknown {
+        /// The kind.
+        kind: String,
+        /// The field as asked.
+        field: String,
+        /// The fields that there are.
+        known: Vec<&'static str>,
+    },
     /// Several faults of the objects.
     #[error("{first} (and {more} more: {})", .others.join("; "))]
     Faults {
@@ -136,6 +146,7 @@ fn nearest_text(nearest: &[String]) -> String {
 
 /// Every code that [`Error::code`] gives for the variants of this crate.
 pub const CODES: &[&str] = &[
+    "field-unknown",
     "question-invalid",
     "option-invalid",
     "trace-source-invalid",
@@ -174,6 +185,7 @@ impl Error {
             Error::Kube(e) => e.code(),
             Error::Faults { first, .. } => first.code(),
             Error::Selector(e) => e.code(),
+            Error::FieldUnknown { .. } => "field-unknown",
             Error::Netfilter(e) => e.code(),
             Error::Proxy(e) => e.code(),
             Error::Host(e) => e.code(),

@@ -14,6 +14,7 @@ mod error;
 pub mod evidence;
 mod exchange;
 mod explore;
+mod fields;
 pub mod nft_listing;
 mod node;
 mod options;

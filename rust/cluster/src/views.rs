@@ -1,5 +1,6 @@
 //! What is read of a cluster: objects, rules, tables, and batches of flows through one node.
 
+use std::collections::BTreeMap;
 use std::net::IpAddr;
 
 use kdp_host::{Batch, Exchange, RouteKind};
@@ -12,19 +13,24 @@ use serde_json::{Value, json};
 
 use crate::Error;
 use crate::cluster::Cluster;
+use crate::fields::Fields;
 
 impl Cluster {
-    /// The objects of a kind as a JSON array of API objects, in order of creation.
+    /// The objects of a kind as a JSON array of API objects, in order of creation; of those, the ones that a label
+    /// selector and a field selector mean.
     pub fn list(
         &self,
         kind: &KindName,
         namespace: Option<&str>,
         selector: Option<&str>,
+        fields: Option<&str>,
     ) -> Result<String, Error> {
         let selector = selector.map(Selector::parse).transpose().map_err(Error::Selector)?;
+        let fields = fields.map(|text| Fields::parse(kind, text)).transpose()?;
         let found = self.store().list(kind, namespace);
         let wanted = found.filter(|object| {
             selector.as_ref().is_none_or(|selector| selector.matches(&object.meta().labels))
+                && fields.as_ref().is_none_or(|fields| fields.matches(object))
         });
         let mut text = String::from("[");
         for object in wanted {
@@ -35,6 +41,19 @@ impl Cluster {
         }
         text.push(']');
         Ok(text)
+    }
+
+    /// The kinds of which there are objects, in alphabetical order: `group`, `kind`, and whether one is in a namespace.
+    pub fn kinds(&self) -> Value {
+        let mut found: BTreeMap<(String, String), bool> = BTreeMap::new();
+        for object in self.store().objects() {
+            let name = object.key().kind;
+            let placed = found.entry((name.group().to_owned(), name.as_str().to_owned())).or_default();
+            *placed |= !object.meta().namespace.is_empty();
+        }
+        let as_json =
+            |((group, kind), namespaced)| json!({"group": group, "kind": kind, "namespaced": namespaced});
+        found.into_iter().map(as_json).collect()
     }
 
     /// One object as API JSON; an error with the nearest names if it is not there.

@@ -67,17 +67,22 @@ impl Cluster {
         self.0.run(py, |core| core.advance(Time(to)))
     }
 
-    #[pyo3(signature = (kind, namespace, selector))]
+    #[pyo3(signature = (kind, namespace, selector, fields=None))]
     fn list<'py>(
         &self,
         py: Python<'py>,
         kind: &str,
         namespace: Option<&str>,
         selector: Option<&str>,
+        fields: Option<&str>,
     ) -> PyResult<Bound<'py, PyBytes>> {
         let kind = kind_name(kind);
-        let text = self.0.run(py, |core| core.list(&kind, namespace, selector))?;
+        let text = self.0.run(py, |core| core.list(&kind, namespace, selector, fields))?;
         Ok(PyBytes::new(py, text.as_bytes()))
+    }
+
+    fn kinds<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyBytes>> {
+        self.0.json(py, |core| Ok(core.kinds()))
     }
 
     fn get<'py>(
@@ -205,10 +210,10 @@ impl Cluster {
 }
 
 /// A kind by its name alone; one that is not typed is of any group.
+/// A kind from `Service`, or from `apps/Deployment` with its group.
 fn kind_name(text: &str) -> KindName {
-    let typed = KindName::TYPED.iter().find(|kind| kind.as_str() == text);
-    typed.cloned().unwrap_or_else(|| match text.split_once('/') {
-        Some((group, kind)) => KindName::Other { group: group.into(), kind: kind.into() },
-        None => KindName::Other { group: "".into(), kind: text.into() },
-    })
+    let (group, kind) = text.split_once('/').map_or((None, text), |(group, kind)| (Some(group), kind));
+    let fits = |known: &&KindName| known.as_str() == kind && group.is_none_or(|group| known.group() == group);
+    let typed = KindName::TYPED.iter().find(fits).cloned();
+    typed.unwrap_or_else(|| KindName::Other { group: group.unwrap_or_default().into(), kind: kind.into() })
 }

@@ -174,6 +174,14 @@ macro_rules! kinds {
                 }
             }
 
+            /// The API group; empty for the core group.
+            pub fn group(&self) -> &str {
+                match self {
+                    $( KindName::$kind => KindName::group_of($api_version), )*
+                    KindName::Other { group, .. } => group,
+                }
+            }
+
             /// The resource in URLs: `services`. A guess (lower case and `s`) for kinds that are not typed.
             pub fn plural(&self) -> Cow<'static, str> {
                 match self {
