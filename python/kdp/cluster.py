@@ -38,7 +38,7 @@ class Cluster:
 
     ``mode`` is kube-proxy's, ``iptables`` unless ``proxy`` says otherwise. ``proxy`` has kube-proxy's options: a
     mapping of their names on its command line (``{"masquerade-all": True}``), or its configuration, as a mapping of
-    kind KubeProxyConfiguration or the path of such a file. With ``proxy_timers`` syncs wait as its ``minSyncPeriod`` and
+    kind KubeProxyConfiguration or the path of such a file. With ``proxy_timers`` syncs wait as ``minSyncPeriod`` and
     ``syncPeriod`` say; else a node's rules are in line with the objects whenever somebody looks.
     """
 
