@@ -6,9 +6,10 @@ use kdp_packet::{Cidr, Family};
 use kdp_sim::Time;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
-use serde_json::Value;
+use serde_json::{Value, json};
 
-use crate::config::{Config, Mode};
+use crate::config::{Config, Mode, Settings};
+use crate::decide::{Arrival, Decider, Decision};
 use crate::error::{Error, Result};
 use crate::nftables::NftProxier;
 use crate::node::NodeFacts;
@@ -239,6 +240,43 @@ pub fn render_rules_after(objects: &[Value], objects_after: &[Value], proxy: &Va
     let first = rules.texts();
     rules.change(objects_after)?;
     Ok(Value::Array(vec![first, rules.texts()]))
+}
+
+/// What the node decides of flows, without rules: of each, `{"verdict", "backends", "masquerade"}` as case files have it.
+pub fn decide_flows(objects: &[Value], proxy: &Value, arrivals: &[Arrival<'_>]) -> Result<Vec<Value>> {
+    let config = Config::from_block(proxy)?;
+    let objects = Objects::read(objects)?;
+    let node = objects.node(&config.node_name);
+    let mut view = View::new(config.profile);
+    objects.apply(&mut view)?;
+    view.drain();
+    let decided = arrivals.iter().map(|arrival| {
+        let family = Family::of(arrival.dst);
+        let own = |cidr: &&Cidr| cidr.family() == family;
+        let cidrs = config.service_cidrs.iter().chain(&objects.service_cidrs).filter(own);
+        let decider = Decider {
+            mode: config.mode,
+            settings: &Settings::new(&config, &node, family),
+            zone: node.zone.as_deref(),
+            own: &config.node_ips,
+            service_cidrs: &cidrs.copied().collect::<Vec<_>>(),
+        };
+        shown(&decider.decide(view.family(family), arrival))
+    });
+    Ok(decided.collect())
+}
+
+fn shown(decision: &Decision<'_>) -> Value {
+    let (verdict, to) = match decision {
+        Decision::Nothing => ("none", &[][..]),
+        Decision::Accepted => ("accept", &[][..]),
+        Decision::Rejected => ("reject", &[][..]),
+        Decision::Dropped => ("drop", &[][..]),
+        Decision::Translated(to) => ("dnat", &to[..]),
+    };
+    let mut backends: Vec<&str> = to.iter().map(|to| &*to.endpoint.text).collect();
+    backends.sort_unstable();
+    json!({"verdict": verdict, "backends": backends, "masquerade": to.iter().any(|to| to.masquerade)})
 }
 
 #[cfg(test)]

@@ -147,13 +147,16 @@ pub(crate) fn slices() -> impl Strategy<Value = EndpointSlice> {
     })
 }
 
-pub(crate) fn events() -> impl Strategy<Value = Vec<Event>> {
-    let event = prop_oneof![
+pub(crate) fn event() -> impl Strategy<Value = Event> {
+    prop_oneof![
         4 => services().prop_map(Event::SetService),
         1 => select(vec!["a", "b", "c", "d"]).prop_map(|name| Event::DeleteService(name.into())),
         6 => slices().prop_map(Event::SetSlice),
         1 => select(vec!["s1", "s2", "s3", "s4", "s5"]).prop_map(|name| Event::DeleteSlice(name.into())),
         3 => Just(Event::Sync),
-    ];
-    vec(event, 1..40)
+    ]
+}
+
+pub(crate) fn events() -> impl Strategy<Value = Vec<Event>> {
+    vec(event(), 1..40)
 }

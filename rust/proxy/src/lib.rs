@@ -5,10 +5,13 @@
 
 mod config;
 pub mod conformance;
+mod decide;
 mod error;
 #[cfg(test)]
 mod generate;
 mod iptables;
+#[cfg(test)]
+mod long_run;
 mod names;
 mod nftables;
 mod node;
@@ -21,6 +24,7 @@ pub use config::{
     Config, DetectLocal, LocalDetector, Mode, NodePortAddresses, NodePortMatch, Settings, block_of_file,
     block_of_flags,
 };
+pub use decide::{Arrival, Decider, Decision, Translation};
 pub use error::{CODES, Error, Result};
 pub use iptables::{EndpointChains, Section, section};
 pub use names::{PortName, ServiceName, ServicePortName};

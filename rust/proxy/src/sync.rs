@@ -3,7 +3,7 @@
 mod edits;
 mod order;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 mod written;
 
 use std::collections::{BTreeMap, BTreeSet};

@@ -1,6 +1,8 @@
 //! Flow tables: what the rules of a node do with the first packet of a flow, as it is seen on PREROUTING.
 
 mod nft;
+#[cfg(test)]
+mod tests;
 
 use std::net::IpAddr;
 

@@ -11,6 +11,6 @@ mod section;
 mod sets;
 mod sync;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 pub use sync::{NftProxier, NftSynced, STALE_CHAIN_AGE};

@@ -19,18 +19,18 @@ use crate::view::View;
 use crate::view::tests::World;
 
 /// A node n1 with its kernel.
-struct Machine {
-    proxier: NftProxier,
-    kernel: Kernel,
+pub(crate) struct Machine {
+    pub(crate) proxier: NftProxier,
+    pub(crate) kernel: Kernel,
 }
 
 impl Machine {
-    fn new(minor: u8, family: Family) -> Machine {
+    pub(crate) fn new(minor: u8, family: Family) -> Machine {
         let node = NodeFacts { zone: Some("z1".into()), ..NodeFacts::default() };
         Machine { proxier: NftProxier::new(&config(minor), &node, family), kernel: Kernel::default() }
     }
 
-    fn sync(&mut self, view: &View, now: u64) -> NftSynced {
+    pub(crate) fn sync(&mut self, view: &View, now: u64) -> NftSynced {
         let synced = self.proxier.sync(view, Time::from_secs(now)).expect("no name is long");
         synced.cleanup.iter().chain([&synced.transaction]).for_each(|change| self.kernel.apply(change));
         synced

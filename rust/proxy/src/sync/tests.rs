@@ -10,33 +10,33 @@ use crate::profile::Profile;
 use crate::view::tests::World;
 
 /// A node n1 with its kernel, IPv4.
-struct Machine {
-    proxier: Proxier,
-    ruleset: Ruleset,
+pub(crate) struct Machine {
+    pub(crate) proxier: Proxier,
+    pub(crate) ruleset: Ruleset,
     extent: Extent,
 }
 
 impl Machine {
-    fn new(config: &Config, family: Family, extent: Extent) -> Machine {
+    pub(crate) fn new(config: &Config, family: Family, extent: Extent) -> Machine {
         let node = NodeFacts { zone: Some("z1".into()), ..NodeFacts::default() };
         Machine { proxier: Proxier::new(config, &node, family), ruleset: Ruleset::new(family), extent }
     }
 
-    fn sync(&mut self, view: &View, now: u64) -> Synced {
+    pub(crate) fn sync(&mut self, view: &View, now: u64) -> Synced {
         let synced = self.proxier.sync(view, &self.ruleset, Time::from_secs(now), self.extent);
         self.ruleset.apply(&synced.transaction).expect("transactions fit");
         synced
     }
 }
 
-fn config(minor: u8) -> Config {
+pub(crate) fn config(minor: u8) -> Config {
     let block = json!({"nodeName": "n1", "version": format!("1.{minor}"), "nodeIPs": ["10.200.0.1"], "primaryNodeIP": "10.200.0.1",
         "detectLocal": {"clusterCIDR": "10.1.0.0/16"}, "nfacct": true});
     Config::from_block(&block).unwrap()
 }
 
 /// Every chain with its rules, in listing order.
-fn listing(ruleset: &Ruleset) -> Vec<(Table, String, Vec<Rule>)> {
+pub(crate) fn listing(ruleset: &Ruleset) -> Vec<(Table, String, Vec<Rule>)> {
     let chains =
         Table::ALL.into_iter().flat_map(|table| ruleset.chains(table).into_iter().map(move |id| (table, id)));
     chains

@@ -10,7 +10,7 @@ use kdp_sim::Time;
 
 /// One table, whatever its name.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub(super) struct Kernel {
+pub(crate) struct Kernel {
     chains: BTreeMap<String, (Chain, Vec<Rule>)>,
     sets: BTreeMap<Arc<str>, (Set, BTreeMap<Spans, Element>)>,
 }
