@@ -55,20 +55,6 @@ def test_empty_input_is_said(run: Run, tmp_path: Path) -> None:
     assert done.err.startswith("error[no-objects]: no objects: ")
 
 
-def test_endpoints_that_would_be_mirrored_are_said(run: Run, tmp_path: Path) -> None:
-    path = tmp_path / "db.yaml"
-    path.write_text(
-        WEB + "---\napiVersion: v1\nkind: Endpoints\nmetadata: {name: web}\n"
-        "subsets: [{addresses: [{ip: 192.0.2.50}], ports: [{port: 80}]}]\n"
-    )
-    done = run("get", "ep", "-f", str(path))
-    assert done.status == 0
-    assert (
-        "mirroring Endpoints into EndpointSlices is not modelled: nodes have no rules for default/web"
-        in done.err
-    )
-
-
 def test_an_unknown_kind_is_kept_and_said_once(run: Run, tmp_path: Path) -> None:
     path = tmp_path / "more.yaml"
     gateway = "apiVersion: example.test/v1\nkind: Gate\nmetadata: {name: %s}\n"

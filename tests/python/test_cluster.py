@@ -139,3 +139,24 @@ def test_a_wrong_argument_is_named(arguments: dict[str, object], message: str) -
     with pytest.raises(kdp.UsageError) as caught:
         kdp.Cluster([], **arguments)  # type: ignore[arg-type] # the point
     assert message in str(caught.value)
+
+
+def test_endpoints_written_by_hand_are_mirrored_and_reached() -> None:
+    meta = {"name": "db", "namespace": "default"}
+    port = {"name": "pg", "port": 5432, "protocol": "TCP"}
+    subsets = [{"addresses": [{"ip": "192.0.2.50"}], "ports": [port]}]
+    cluster = kdp.Cluster(
+        [
+            {"apiVersion": "v1", "kind": "Service", "metadata": meta, "spec": {"ports": [port]}},
+            {"apiVersion": "v1", "kind": "Endpoints", "metadata": meta, "subsets": subsets},
+            kdp.Pod("client"),
+        ]
+    )
+    [mirrored] = cluster.get("endpointslices")
+    assert mirrored["metadata"]["labels"] == {
+        "endpointslice.kubernetes.io/managed-by": "endpointslicemirroring-controller.k8s.io",
+        "kubernetes.io/service-name": "db",
+    }
+    assert "192.0.2.50:5432" in cluster.rules()
+    cluster.core.delete("Endpoints", "default", "db")
+    assert cluster.get("endpointslices") == []

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use kdp_kube::endpoints::{Controller, ServiceKey, Settings, perform, words};
 use kdp_kube::load::{Source, load};
-use kdp_kube::object::{EndpointSlice, Endpoints, KindName, Object, ObjectKey, Service};
+use kdp_kube::object::{EndpointSlice, Endpoints, KindName, Object, ObjectKey};
 use kdp_kube::{Change, Cursor, Store, complete, defaults, validate};
 use kdp_proxy::View;
 use kdp_sim::Time;
@@ -40,7 +40,7 @@ impl Cluster {
         let mut controllers = Controller::rebuild(Settings::default(), &store);
         let (slices, endpoints) = left_by_others(&store);
         controllers.settle(&slices, &endpoints);
-        let notes = notes.iter().map(ToString::to_string).chain(not_mirrored(&store, &slices)).collect();
+        let notes = notes.iter().map(ToString::to_string).collect();
         let view = View::new(options.profile);
         let world = World { options, store, directory: Directory::default(), view, now: Time::ZERO };
         let mut cluster = Cluster {
@@ -112,12 +112,17 @@ impl Cluster {
         if to < self.world.now {
             return Err(Error::TimeGoesBack { now: self.world.now.as_nanos(), to: to.as_nanos() });
         }
-        while let Some(at) = self.in_flight.next_at().filter(|at| *at <= to) {
-            self.world.now = at;
+        while let Some(at) = self.next_at().filter(|at| *at <= to) {
+            self.world.now = at.max(self.world.now);
             self.settle()?;
         }
         self.world.now = to;
         Ok(())
+    }
+
+    /// When something happens next: a change arrives, or a controller's sync is due.
+    fn next_at(&mut self) -> Option<Time> {
+        self.in_flight.next_at().into_iter().chain(self.controllers.next_at()).min()
     }
 
     /// A node, in line with what it knows by now.
@@ -137,7 +142,7 @@ impl Cluster {
         self.sync_controllers();
         for change in self.read_changes() {
             self.world.directory.apply(change.before.as_deref(), change.after.as_deref());
-            self.controllers.apply(&change);
+            self.controllers.apply(self.world.now, &change);
             see(&mut self.world.view, change.before.as_deref(), change.after.as_deref())?;
         }
         self.world.view.drain();
@@ -150,16 +155,14 @@ impl Cluster {
             for change in self.read_changes() {
                 self.send_off(change);
             }
-            let mut controllers_saw = false;
             while let Some((_, edge, change)) = self.in_flight.receive(self.world.now) {
                 if edge == Edge::ObjectToSlice {
-                    self.controllers.apply(&change);
-                    controllers_saw = true;
+                    self.controllers.apply(self.world.now, &change);
                 } else {
                     see(&mut self.world.view, change.before.as_deref(), change.after.as_deref())?;
                 }
             }
-            if !controllers_saw {
+            if self.controllers.next_at().is_none_or(|at| at > self.world.now) {
                 self.world.view.drain();
                 return Ok(());
             }
@@ -193,7 +196,7 @@ impl Cluster {
 
     fn sync_controllers(&mut self) {
         let store = &mut self.world.store;
-        self.controllers.drain(&mut |write| perform(store, write));
+        self.controllers.drain(self.world.now, &mut |write| perform(store, write));
     }
 }
 
@@ -222,22 +225,6 @@ fn as_it_is(loaded: kdp_kube::load::Loaded) -> Result<(Store, Vec<kdp_kube::Note
         store.put(object);
     }
     Ok((store, loaded.notes))
-}
-
-/// Endpoints that a mirroring controller would make slices of. There is none here yet, and that is said.
-fn not_mirrored(store: &Store, with_slices: &BTreeSet<ServiceKey>) -> Option<String> {
-    let waits = |endpoints: &&Endpoints| {
-        let service = store.find::<Service>(&endpoints.meta.namespace, &endpoints.meta.name);
-        service.is_some_and(|service| service.spec.selector.is_none())
-            && !endpoints.subsets.is_empty()
-            && !with_slices.contains(&ServiceKey::of(&endpoints.meta))
-    };
-    let names = store.all::<Endpoints>(None).filter(waits).map(|it| ServiceKey::of(&it.meta).to_string());
-    let names: Vec<String> = names.collect();
-    (!names.is_empty()).then(|| {
-        let listed = names.join(", ");
-        format!("mirroring Endpoints into EndpointSlices is not modelled: nodes have no rules for {listed}; write EndpointSlices")
-    })
 }
 
 /// The Services whose slices, and whose Endpoints, are among the objects.

@@ -1,10 +1,15 @@
-//! Both controllers at work: changes in, writes out.
+//! The controllers at work: changes in, writes out.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use kdp_sim::Time;
+
 use super::legacy::LegacySettings;
 use super::legacy_side::LegacySide;
+use super::mirror::MirrorSettings;
+use super::mirror_side::MirrorSide;
+use super::queue::WorkQueue;
 use super::slice_side::SliceSide;
 use super::slices::{Event, Problem, SliceSettings};
 use super::view::View;
@@ -19,12 +24,18 @@ pub struct Settings {
     pub slices: Option<SliceSettings>,
     /// The Endpoints controller.
     pub endpoints: Option<LegacySettings>,
+    /// The mirroring controller.
+    pub mirroring: Option<MirrorSettings>,
 }
 
 impl Default for Settings {
-    /// Both, as in a kube-controller-manager.
+    /// All of them, as in a kube-controller-manager.
     fn default() -> Settings {
-        Settings { slices: Some(SliceSettings::default()), endpoints: Some(LegacySettings::default()) }
+        Settings {
+            slices: Some(SliceSettings::default()),
+            endpoints: Some(LegacySettings::default()),
+            mirroring: Some(MirrorSettings::default()),
+        }
     }
 }
 
@@ -37,7 +48,7 @@ pub struct Synced {
     pub writes: Vec<(Op, ObjectKey)>,
     /// Events recorded on the Service.
     pub events: Vec<Event>,
-    /// Why the sync failed. [`Controller::retry`] queues the Service again.
+    /// Why the sync failed. It is tried again after a while.
     pub problems: Vec<Problem>,
 }
 
@@ -53,16 +64,18 @@ pub struct Controller {
     view: View,
     slices: Option<SliceSide>,
     endpoints: Option<LegacySide>,
+    mirroring: Option<MirrorSide>,
 }
 
 impl Controller {
     /// Controllers that have seen nothing.
     pub fn new(settings: Settings) -> Controller {
-        let Settings { slices, endpoints } = settings;
+        let Settings { slices, endpoints, mirroring } = settings;
         Controller {
             view: View::default(),
             slices: slices.map(SliceSide::new),
             endpoints: endpoints.map(LegacySide::new),
+            mirroring: mirroring.map(MirrorSide::new),
         }
     }
 
@@ -70,45 +83,55 @@ impl Controller {
     pub fn rebuild(settings: Settings, store: &Store) -> Controller {
         let mut controller = Controller::new(settings);
         for object in store.objects() {
-            controller.see(None, Some(object));
+            controller.see(Time::ZERO, None, Some(object));
         }
-        controller.endpoints.iter_mut().for_each(LegacySide::check_leftovers);
+        if let Some(side) = &mut controller.endpoints {
+            side.check_leftovers(&controller.view);
+        }
         controller
     }
 
     /// Takes note of a change of any object, and queues the Services that it concerns.
-    pub fn apply(&mut self, change: &Change) {
-        self.see(change.before.as_ref(), change.after.as_ref());
+    pub fn apply(&mut self, now: Time, change: &Change) {
+        self.see(now, change.before.as_ref(), change.after.as_ref());
     }
 
-    fn see(&mut self, before: Option<&Arc<Object>>, after: Option<&Arc<Object>>) {
+    fn see(&mut self, now: Time, before: Option<&Arc<Object>>, after: Option<&Arc<Object>>) {
         let Some(object) = after.or(before) else { return };
-        let key = ServiceKey::of(object.meta());
-        match (&object.kind, after) {
-            (Kind::Service(_), Some(after)) => {
-                self.view.put_service(Arc::clone(after));
-                self.queue(&[key]);
+        match &object.kind {
+            Kind::Service(_) => self.see_service(&ServiceKey::of(object.meta()), before, after),
+            Kind::Pod(_) => self.see_pod(now, object, after),
+            Kind::Node(_) => self.see_node(&object.meta().name, after),
+            Kind::EndpointSlice(_) => {
+                let key = ServiceKey::of(object.meta());
+                self.slices.iter_mut().for_each(|side| side.see(&key, before, after, now));
+                self.mirroring.iter_mut().for_each(|side| side.see(&key, before, after, now));
             }
-            (Kind::Service(_), None) => {
-                self.view.delete_service(&key);
-                self.queue(&[key]);
-            }
-            (Kind::Pod(_), Some(after)) => {
-                let services = self.view.put_pod(Arc::clone(after));
-                self.queue(services.iter());
-            }
-            (Kind::Pod(_), None) => {
-                let services = self.view.delete_pod(&key);
-                self.queue(services.iter());
-            }
-            (Kind::Node(_), after) => self.see_node(&key.name, after),
-            (Kind::EndpointSlice(_), after) => {
-                self.slices.iter_mut().for_each(|side| side.see(&key, before, after));
-            }
-            (Kind::Endpoints(_), after) => {
-                self.endpoints.iter_mut().for_each(|side| side.see(&key, after));
-            }
+            Kind::Endpoints(_) => self.see_endpoints(&ServiceKey::of(object.meta()), before, after),
             _ => {}
+        }
+    }
+
+    fn see_service(&mut self, key: &ServiceKey, before: Option<&Arc<Object>>, after: Option<&Arc<Object>>) {
+        match after {
+            Some(after) => self.view.put_service(Arc::clone(after)),
+            None => self.view.delete_service(key),
+        }
+        self.slices.iter_mut().for_each(|side| side.queue.add(key.clone()));
+        self.endpoints.iter_mut().for_each(|side| side.queue.add(key.clone()));
+        if let Some(side) = &mut self.mirroring {
+            side.service_changed(key, before.map(AsRef::as_ref), after.map(AsRef::as_ref));
+        }
+    }
+
+    fn see_pod(&mut self, now: Time, object: &Object, after: Option<&Arc<Object>>) {
+        let services = match after {
+            Some(after) => self.view.put_pod(Arc::clone(after)),
+            None => self.view.delete_pod(&ServiceKey::of(object.meta())),
+        };
+        for service in services {
+            self.slices.iter_mut().for_each(|side| side.pod_changed(service.clone(), now));
+            self.endpoints.iter_mut().for_each(|side| side.pod_changed(service.clone(), now));
         }
     }
 
@@ -125,37 +148,53 @@ impl Controller {
         }
     }
 
-    fn queue<'k>(&mut self, services: impl IntoIterator<Item = &'k ServiceKey> + Clone) {
-        if let Some(side) = &mut self.slices {
-            side.queue.extend(services.clone().into_iter().cloned());
+    /// The Endpoints controller looks at deletes alone: updates by others wait for the next sync.
+    fn see_endpoints(&mut self, key: &ServiceKey, before: Option<&Arc<Object>>, after: Option<&Arc<Object>>) {
+        self.view.see_endpoints(key, after);
+        if let Some(side) = &mut self.mirroring {
+            side.endpoints_changed(key, before.map(AsRef::as_ref), after.map(AsRef::as_ref));
         }
-        if let Some(side) = &mut self.endpoints {
-            side.queue.extend(services.into_iter().cloned());
+        if after.is_none() {
+            self.endpoints.iter_mut().for_each(|side| side.queue.add(key.clone()));
         }
     }
 
-    /// The Services that wait for a sync, by either controller.
+    fn queues(&self) -> impl Iterator<Item = &WorkQueue> {
+        let slices = self.slices.iter().map(|side| &side.queue);
+        let endpoints = self.endpoints.iter().map(|side| &side.queue);
+        slices.chain(endpoints).chain(self.mirroring.iter().map(|side| &side.queue))
+    }
+
+    /// The Services that wait for a sync, by any controller, due or not.
     pub fn queued(&mut self) -> BTreeSet<ServiceKey> {
-        let mut queued = BTreeSet::new();
         if let Some(side) = &mut self.slices {
             side.count_nodes(&self.view);
-            queued.extend(side.queue.iter().cloned());
         }
-        queued.extend(self.endpoints.iter().flat_map(|side| &side.queue).cloned());
-        queued
+        self.queues().flat_map(WorkQueue::all).cloned().collect()
     }
 
-    /// Syncs every queued Service once, in the order of their names: first their slices, then their Endpoints.
-    pub fn drain(&mut self, api: &mut Api<'_>) -> Vec<Synced> {
-        let mut synced = Vec::new();
+    /// When the next sync is due; [`Time::ZERO`] for one that is due at once.
+    pub fn next_at(&mut self) -> Option<Time> {
         if let Some(side) = &mut self.slices {
             side.count_nodes(&self.view);
-            let queue = std::mem::take(&mut side.queue);
-            synced.extend(queue.into_iter().map(|key| side.sync(&self.view, key, api)));
+        }
+        self.queues().filter_map(WorkQueue::next_at).min()
+    }
+
+    /// Syncs every Service that is due once, in the order of their names: first their slices, then their Endpoints,
+    /// then what is mirrored.
+    pub fn drain(&mut self, now: Time, api: &mut Api<'_>) -> Vec<Synced> {
+        let mut synced = Vec::new();
+        let view = &self.view;
+        if let Some(side) = &mut self.slices {
+            side.count_nodes(view);
+            synced.extend(side.queue.take(now).into_iter().map(|key| side.sync(view, key, now, api)));
         }
         if let Some(side) = &mut self.endpoints {
-            let queue = std::mem::take(&mut side.queue);
-            synced.extend(queue.into_iter().map(|key| side.sync(&self.view, key, api)));
+            synced.extend(side.queue.take(now).into_iter().map(|key| side.sync(view, key, now, api)));
+        }
+        if let Some(side) = &mut self.mirroring {
+            synced.extend(side.queue.take(now).into_iter().map(|key| side.sync(view, key, now, api)));
         }
         synced
     }
@@ -170,29 +209,33 @@ impl Controller {
         if let Some(side) = &mut self.endpoints {
             side.queue.retain(|key| !with_endpoints.contains(key));
         }
+        if let Some(side) = &mut self.mirroring {
+            side.queue.retain(|key| !with_slices.contains(key));
+        }
     }
 
-    /// Queues the Services whose last sync failed.
-    pub fn retry(&mut self) {
-        if let Some(side) = &mut self.slices {
-            side.queue.append(&mut side.failed);
-        }
-        if let Some(side) = &mut self.endpoints {
-            side.queue.append(&mut side.failed);
-        }
+    /// Makes everything due that waits.
+    pub fn hurry(&mut self) {
+        self.slices.iter_mut().for_each(|side| side.queue.hurry());
+        self.endpoints.iter_mut().for_each(|side| side.queue.hurry());
+        self.mirroring.iter_mut().for_each(|side| side.queue.hurry());
     }
 
     /// As if these controllers had run before: everything was synced, and the managed slices are their `own` writes.
     pub(super) fn pose_as_running(&mut self, own: bool, synced: bool) {
         if synced {
-            self.drain(&mut |_| None);
+            self.drain(Time::ZERO, &mut |_| None);
         }
         self.queued();
         if let Some(side) = &mut self.slices {
             side.forget_work();
         }
         if let Some(side) = &mut self.endpoints {
-            side.forget_work();
+            side.queue.clear();
+        }
+        if let Some(side) = &mut self.mirroring {
+            side.queue.clear();
+            side.list.forget_writes();
         }
         if own {
             self.adopt_slices();
@@ -200,6 +243,7 @@ impl Controller {
     }
 
     fn adopt_slices(&mut self) {
-        self.slices.iter_mut().for_each(SliceSide::adopt);
+        self.slices.iter_mut().for_each(|side| side.list.adopt());
+        self.mirroring.iter_mut().for_each(|side| side.list.adopt());
     }
 }

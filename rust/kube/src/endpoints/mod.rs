@@ -1,16 +1,20 @@
 //! The controllers that turn Services and Pods into endpoints.
 //!
-//! [`slices::reconcile`] and [`legacy::reconcile`] are the published controllers' syncs, step by step, as functions.
-//! [`Controller`] feeds them: it sees changes of objects ([`Controller::apply`]), decides as the real event filters
-//! do which Services need a sync, and syncs each once ([`Controller::drain`]); a sync looks at the Service's own
-//! Pods and slices alone.
+//! [`slices::reconcile`], [`legacy::reconcile`] and [`mirror::reconcile`] are the published controllers' syncs, step by
+//! step, as functions. [`Controller`] feeds them: it sees changes of objects ([`Controller::apply`]), decides as the real
+//! event filters do which Services need a sync and when, and syncs each that is due once ([`Controller::drain`]); a sync
+//! looks at the Service's own Pods and slices alone.
 
 mod api;
 pub mod conformance;
 mod controller;
 pub mod legacy;
 mod legacy_side;
+pub mod mirror;
+mod mirror_side;
 mod pods;
+mod queue;
+mod slice_list;
 mod slice_side;
 pub mod slices;
 mod timestamp;
@@ -25,6 +29,7 @@ pub use timestamp::Timestamp;
 pub use trigger::TriggerTimes;
 
 use std::fmt;
+use std::sync::Arc;
 
 use crate::object::{Kind, Meta};
 
@@ -32,9 +37,9 @@ use crate::object::{Kind, Meta};
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ServiceKey {
     /// Its namespace.
-    pub namespace: Box<str>,
+    pub namespace: Arc<str>,
     /// Its name.
-    pub name: Box<str>,
+    pub name: Arc<str>,
 }
 
 impl ServiceKey {

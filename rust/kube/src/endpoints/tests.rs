@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use kdp_sim::Time;
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
@@ -21,7 +22,7 @@ struct Cluster {
 
 fn settings(max: usize) -> Settings {
     let slices = SliceSettings { endpoints_per_slice_max: max, ..SliceSettings::default() };
-    Settings { slices: Some(slices), endpoints: Some(LegacySettings::default()) }
+    Settings { slices: Some(slices), endpoints: Some(LegacySettings::default()), mirroring: None }
 }
 
 impl Cluster {
@@ -40,7 +41,7 @@ impl Cluster {
     fn put_unseen(&mut self, value: &Value) {
         let kind = Kind::read(&KindName::Service, "v1", value).unwrap();
         let after = Some(Arc::new(Object::new(kind)));
-        self.controller.apply(&Change { version: 0, before: None, after });
+        self.controller.apply(Time::ZERO, &Change { version: 0, before: None, after });
     }
 
     fn delete(&mut self, kind: KindName, name: &str) {
@@ -51,14 +52,14 @@ impl Cluster {
 
     fn watch(&mut self) {
         for change in self.store.changes_since(self.seen).unwrap() {
-            self.controller.apply(change);
+            self.controller.apply(Time::ZERO, change);
         }
         self.seen = self.store.cursor();
     }
 
     fn sync(&mut self) -> Vec<Synced> {
         let store = &mut self.store;
-        let synced = self.controller.drain(&mut |write| perform(store, write));
+        let synced = self.controller.drain(Time::ZERO, &mut |write| perform(store, write));
         self.watch();
         let refused = synced.iter().any(|synced| synced.problems.contains(&Problem::Refused));
         assert!(!refused, "who sees everything is not refused");
@@ -234,7 +235,7 @@ fn check(
     let named: BTreeSet<String> = services.keys().map(|service| format!("s{service}")).collect();
     prop_assert_eq!(left.collect::<BTreeSet<_>>(), named);
     let mut restarted = Controller::rebuild(settings(max), &cluster.store);
-    let writes = restarted.drain(&mut |_| None).into_iter().flat_map(|synced| synced.writes);
+    let writes = restarted.drain(Time::ZERO, &mut |_| None).into_iter().flat_map(|synced| synced.writes);
     prop_assert_eq!(writes.collect::<Vec<_>>(), vec![], "a restart writes nothing");
     Ok(())
 }
@@ -289,7 +290,7 @@ fn a_missing_node_fails_the_sync_until_it_is_there() {
     assert_eq!(synced[0].problems, [missing]);
     cluster.put(&node(0));
     assert_eq!(cluster.sync(), [], "a late Node alone queues nothing");
-    cluster.controller.retry();
+    cluster.controller.hurry();
     cluster.sync();
     let slices = cluster.slices();
     assert_eq!(slices[0].endpoints[0].hints.as_ref().unwrap().for_zones[0].name, "z0");
@@ -300,15 +301,15 @@ fn own_writes_that_are_not_seen_yet_hold_a_sync_up() {
     let mut cluster = Cluster::new(100);
     cluster.put(&service("s0", 0, false));
     let store = &mut cluster.store;
-    cluster.controller.drain(&mut |write| perform(store, write));
+    cluster.controller.drain(Time::ZERO, &mut |write| perform(store, write));
     // The watch lags: the slice that was made is not in view.
     cluster.put_unseen(&service("s0", 0, true));
     let store = &mut cluster.store;
-    let synced = cluster.controller.drain(&mut |write| perform(store, write));
+    let synced = cluster.controller.drain(Time::ZERO, &mut |write| perform(store, write));
     let problems: Vec<_> = synced.iter().map(|synced| synced.problems.as_slice()).collect();
     assert_eq!(problems, [[Problem::Stale], [Problem::Refused]], "slices, then Endpoints");
     cluster.watch();
-    cluster.controller.retry();
+    cluster.controller.hurry();
     assert!(cluster.sync().iter().all(|synced| synced.problems.is_empty()));
 }
 

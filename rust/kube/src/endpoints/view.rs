@@ -8,16 +8,17 @@ use std::sync::Arc;
 use foldhash::fast::FixedState;
 use hashbrown::HashMap;
 
-use super::ServiceKey;
 use super::pods::compare;
 use super::slices::Nodes;
+use super::{ServiceKey, words};
 use crate::labels::{LabelIndex, PodId, Selector, SelectorId};
-use crate::object::{Meta, Node, Object, Pod, Service};
+use crate::object::{Endpoints, Meta, Node, Object, Pod, Service};
 
 #[derive(Default)]
 pub(super) struct View {
     services: BTreeMap<ServiceKey, Seen>,
     by_selector: HashMap<SelectorId, BTreeSet<ServiceKey>, FixedState>,
+    endpoints: BTreeMap<ServiceKey, Arc<Object>>,
     nodes: BTreeMap<Box<str>, Arc<Object>>,
     pod_ids: HashMap<ServiceKey, PodId, FixedState>,
     pods: Vec<Option<Arc<Object>>>,
@@ -122,6 +123,24 @@ impl View {
         self.index.drain();
         self.pods[id.0 as usize] = None;
         services
+    }
+
+    /// Endpoints come, change or go.
+    pub(super) fn see_endpoints(&mut self, key: &ServiceKey, after: Option<&Arc<Object>>) {
+        match after {
+            Some(after) => drop(self.endpoints.insert(key.clone(), Arc::clone(after))),
+            None => drop(self.endpoints.remove(key)),
+        }
+    }
+
+    pub(super) fn endpoints(&self, key: &ServiceKey) -> Option<&Endpoints> {
+        self.endpoints.get(key)?.get()
+    }
+
+    /// The Endpoints that are no lock of others.
+    pub(super) fn endpoints_unlocked(&self) -> impl Iterator<Item = &ServiceKey> {
+        let is_lock = |object: &Object| object.meta().annotations.contains_key(words::LEADER_ELECTION);
+        self.endpoints.iter().filter(move |(_, object)| !is_lock(object)).map(|(key, _)| key)
     }
 
     /// What was there before.

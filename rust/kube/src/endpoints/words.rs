@@ -8,6 +8,12 @@ pub const SERVICE_NAME: &str = "kubernetes.io/service-name";
 pub const MANAGED_BY: &str = "endpointslice.kubernetes.io/managed-by";
 /// The slice controller's own name in [`MANAGED_BY`].
 pub const SLICE_CONTROLLER: &str = "endpointslice-controller.k8s.io";
+/// The mirroring controller's own name in [`MANAGED_BY`].
+pub const MIRRORING_CONTROLLER: &str = "endpointslicemirroring-controller.k8s.io";
+/// Label of Endpoints that are not to be mirrored: `true`.
+pub const SKIP_MIRROR: &str = "endpointslice.kubernetes.io/skip-mirror";
+/// Annotation that kubectl leaves: the manifest it applied last.
+pub const LAST_APPLIED: &str = "kubectl.kubernetes.io/last-applied-configuration";
 /// Label, with an empty value, of what belongs to a Service without a cluster address.
 pub const HEADLESS: &str = "service.kubernetes.io/headless";
 /// Label of Endpoints since 1.33.
@@ -26,6 +32,13 @@ pub const ZONE: &str = "topology.kubernetes.io/zone";
 pub const TOPOLOGY_MODE: &str = "service.kubernetes.io/topology-mode";
 /// The older name of [`TOPOLOGY_MODE`]; it wins.
 pub const TOPOLOGY_HINTS: &str = "service.kubernetes.io/topology-aware-hints";
+
+/// The `generateName` of a Service's slices.
+pub(super) fn slice_prefix(service: &str) -> String {
+    const NAME_MAX: usize = 253;
+    let dash = if service.len() < NAME_MAX { "-" } else { "" };
+    format!("{service}{dash}")
+}
 
 /// A name as an API server makes it from `generateName`: the prefix and five characters, here drawn from the namespace
 /// and a running number instead of chance.

@@ -95,7 +95,10 @@ fn world(setup: &Setup) -> Result<World, CaseError> {
     let objects = values.iter().map(object).collect::<Result<_, _>>()?;
     let slices =
         SliceSettings { endpoints_per_slice_max: setup.max_endpoints_per_slice, ..SliceSettings::default() };
-    Ok(World::new(Settings { slices: Some(slices), endpoints: Some(LegacySettings::default()) }, objects))
+    Ok(World::new(
+        Settings { slices: Some(slices), endpoints: Some(LegacySettings::default()), mirroring: None },
+        objects,
+    ))
 }
 
 fn play(setup: &Setup, world: &mut World, step: &Step) -> Result<Done, CaseError> {

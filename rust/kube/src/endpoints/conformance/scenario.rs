@@ -19,8 +19,9 @@ pub fn run_slices(case: &Value) -> Result<Value, CaseError> {
     let settings = SliceSettings {
         endpoints_per_slice_max: max.unwrap_or(standard.endpoints_per_slice_max),
         prefer_same_traffic_distribution: flag(case, "preferSameTrafficDistribution")?,
+        ..standard
     };
-    run(case, Settings { slices: Some(settings), endpoints: None }, &KindName::EndpointSlice)
+    run(case, Settings { slices: Some(settings), endpoints: None, mirroring: None }, &KindName::EndpointSlice)
 }
 
 /// A scenario of the Endpoints controller.
@@ -28,7 +29,7 @@ pub fn run_slices(case: &Value) -> Result<Value, CaseError> {
 /// # Errors
 /// A case of another form.
 pub fn run_endpoints(case: &Value) -> Result<Value, CaseError> {
-    let settings = Settings { slices: None, endpoints: Some(LegacySettings::default()) };
+    let settings = Settings { slices: None, endpoints: Some(LegacySettings::default()), mirroring: None };
     run(case, settings, &KindName::Endpoints)
 }
 

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use kdp_sim::Time;
 use serde_json::{Value, json};
 
 use crate::endpoints::{Controller, Op, Settings, Synced, Write, api};
@@ -62,7 +63,7 @@ impl World {
     fn watch(&mut self) {
         let changes = self.store.changes_since(self.seen).expect("the log is kept whole");
         for change in changes {
-            self.controller.apply(change);
+            self.controller.apply(Time::ZERO, change);
         }
         self.seen = self.store.cursor();
         self.store.trim(self.seen);
@@ -71,7 +72,8 @@ impl World {
     /// Syncs what is queued, once.
     pub(super) fn sync(&mut self) -> Done {
         let (store, uids) = (&mut self.store, &mut self.uids);
-        let synced = self.controller.drain(&mut |write| perform(store, uids, write));
+        self.controller.hurry();
+        let synced = self.controller.drain(Time::ZERO, &mut |write| perform(store, uids, write));
         self.watch();
         let mut done = Done::default();
         for Synced { writes, events, problems, .. } in synced {

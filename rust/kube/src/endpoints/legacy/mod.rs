@@ -6,6 +6,7 @@ mod capacity;
 mod repack;
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use kdp_packet::{Family, parse_ip_lenient};
 
@@ -25,6 +26,8 @@ pub struct LegacySettings {
     pub canonical_addresses: bool,
     /// Since 1.33: the label that says who writes the object, and a rewrite of objects that lack it.
     pub managed_by_label: bool,
+    /// `--endpoint-updates-batch-period`: how long changes of Pods wait for more.
+    pub batch_period: Duration,
 }
 
 /// Makes the Endpoints of a Service what they should be. `service` has a selector and is not of type `ExternalName`;

@@ -14,7 +14,6 @@ pub(super) struct Kind<'a> {
 }
 
 const RESERVED: [&str; 3] = [words::SERVICE_NAME, words::MANAGED_BY, words::HEADLESS];
-const NAME_MAX: usize = 253;
 
 /// A slice without endpoints and without a name: the store makes one from the prefix.
 pub(super) fn new_slice(kind: &Kind<'_>, ports: Vec<EndpointPort>) -> EndpointSlice {
@@ -27,9 +26,8 @@ pub(super) fn new_slice(kind: &Kind<'_>, ports: Vec<EndpointPort>) -> EndpointSl
         controller: Some(true),
         block_owner_deletion: Some(true),
     };
-    let dash = if service.name.len() < NAME_MAX { "-" } else { "" };
     let meta = Meta {
-        generate_name: format!("{}{dash}", service.name),
+        generate_name: words::slice_prefix(&service.name),
         namespace: service.namespace.clone(),
         labels: labels_of(kind.service),
         owner_references: vec![owner],

@@ -14,6 +14,7 @@ mod wanted;
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::time::Duration;
 
 use kdp_packet::{Family, parse_ip_lenient};
 
@@ -25,11 +26,12 @@ use crate::object::{Kind as ObjectKind, Pod};
 use hints::Distribution;
 use metadata::Kind;
 use pack::Plan;
-use wanted::{Wanted, port_key, wanted};
+use wanted::{Wanted, wanted};
 
 pub(super) use metadata::has_no_cluster_ip;
 pub use topology::Topology;
 pub(super) use topology::is_node_ready;
+pub(super) use wanted::{PortKey, port_key};
 
 /// The controller's flags.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -38,12 +40,18 @@ pub struct SliceSettings {
     pub endpoints_per_slice_max: usize,
     /// The gate `PreferSameTrafficDistribution`: `PreferSameZone` and `PreferSameNode` have a meaning.
     pub prefer_same_traffic_distribution: bool,
+    /// `--endpointslice-updates-batch-period`: how long changes of Pods wait for more.
+    pub batch_period: Duration,
 }
 
 impl Default for SliceSettings {
     /// As a cluster has it since 1.34.
     fn default() -> SliceSettings {
-        SliceSettings { endpoints_per_slice_max: 100, prefer_same_traffic_distribution: true }
+        SliceSettings {
+            endpoints_per_slice_max: 100,
+            prefer_same_traffic_distribution: true,
+            batch_period: Duration::ZERO,
+        }
     }
 }
 
@@ -198,10 +206,10 @@ fn plan_groups<'a>(
     inputs: &Inputs<'_>,
     kind: &Kind<'_>,
     existing: &[&'a EndpointSlice],
-    groups: &BTreeMap<wanted::PortKey, wanted::Group>,
+    groups: &BTreeMap<PortKey, wanted::Group>,
 ) -> Plan<'a> {
     let mut plan = Plan::default();
-    let mut by_ports: BTreeMap<wanted::PortKey, Vec<&'a EndpointSlice>> = BTreeMap::new();
+    let mut by_ports: BTreeMap<PortKey, Vec<&'a EndpointSlice>> = BTreeMap::new();
     for slice in existing {
         if metadata::is_owned(kind.service, slice) {
             by_ports.entry(port_key(&slice.ports)).or_default().push(slice);

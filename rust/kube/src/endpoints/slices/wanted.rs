@@ -11,7 +11,7 @@ use crate::endpoints::{pods, words};
 use crate::object::{Endpoint, EndpointConditions, EndpointPort, Node, Pod, Service};
 
 /// Ports without regard to their order: what puts Pods into one group, and slices with them.
-pub(super) type PortKey = Vec<(Option<String>, Option<i32>, Option<String>, Option<String>)>;
+pub(in crate::endpoints) type PortKey = Vec<(Option<String>, Option<i32>, Option<String>, Option<String>)>;
 
 /// Endpoints with the same ports.
 #[derive(Default)]
@@ -26,7 +26,7 @@ pub(super) struct Wanted {
 }
 
 /// The key of a list of ports. Their written order is an artefact of hashing in the real controller.
-pub(super) fn port_key(ports: &[EndpointPort]) -> PortKey {
+pub(in crate::endpoints) fn port_key(ports: &[EndpointPort]) -> PortKey {
     let fields = |p: &EndpointPort| (p.name.clone(), p.port, p.protocol.clone(), p.app_protocol.clone());
     let mut key: PortKey = ports.iter().map(fields).collect();
     key.sort_unstable();
