@@ -29,6 +29,8 @@ def pod(name: str = "web-1", **changed: Any) -> Json:
         "readyMessage": None,
         "ports": [],
         "unresolved": [],
+        "numbers": [8080],
+        "nodeKnown": True,
     }
     return whole | changed
 
@@ -41,6 +43,7 @@ def service_facts(selected: list[Json] | None = None, **changed: Any) -> Json:
         "type": "ClusterIP",
         "headless": False,
         "clusterIP": "10.96.0.1",
+        "families": ["IPv4"],
         "externalName": "",
         "selector": {"app": "web"},
         "publishNotReadyAddresses": False,
@@ -49,6 +52,10 @@ def service_facts(selected: list[Json] | None = None, **changed: Any) -> Json:
     facts = {
         "service": service | changed.pop("service", {}),
         "endpoints": {"ready": [], "notReady": []},
+        "managers": {},
+        "legacy": None,
+        "local": None,
+        "hints": {"mode": None, "distribution": None, "events": [], "endpoints": [], "nodes": []},
         "selected": {"count": len(selected or []), "pods": selected or []},
         "namespacePods": 1,
         "nearest": [],
@@ -65,8 +72,9 @@ def near(found: str | None, **changed: Any) -> Json:
         "wanted": "web",
         "found": found,
         "path": "x",
+        "slip": None,
     }
-    return {"pod": pod(**changed), "differences": [difference]}
+    return {"pod": pod(**changed), "differences": [difference], "alike": 2, "ofOwner": 1}
 
 
 def only(explanation: Explanation) -> tuple[str, str, list[str]]:
@@ -149,7 +157,9 @@ def test_pods_that_are_not_ready_count_where_they_are_published() -> None:
 
 def test_a_named_target_port_that_no_container_has() -> None:
     ports = [{"index": 0, "name": "http", "port": 80, "protocol": "TCP", "targetPort": "web"}]
-    selected = pod(ports=[{"name": "http", "number": 8080, "protocol": "TCP"}], unresolved=[0])
+    selected = pod(
+        ports=[{"name": "http", "number": 8080, "protocol": "TCP"}], unresolved=[0], numbers=[None]
+    )
     rule, summary, commands = only(explain_service(service_facts([selected], service={"ports": ports})))
     assert rule == "target-port-not-found"
     assert "'web' (TCP) is the name of no container port" in summary
@@ -162,6 +172,64 @@ def test_a_named_target_port_that_no_container_has() -> None:
 )
 def test_a_service_without_selector(service: Json, rule: str) -> None:
     assert only(explain_service(service_facts(service=service)))[0] == rule
+
+
+def test_pods_on_a_node_that_is_not_there_are_left_out() -> None:
+    told = explain_service(service_facts([pod(nodeKnown=False)]))
+    assert only(told)[0] == "pods-on-unknown-node"
+    # A dump may have the endpoint and not the Node: then nobody has left it out.
+    waiting = {"ready": [], "notReady": [{"ip": "10.0.1.5", "port": 8080}]}
+    assert (
+        explain_service(service_facts([pod(nodeKnown=False)], endpoints=waiting)).findings[0].rule
+        == "endpoints-stale"
+    )
+
+
+LEGACY = {"ready": 2, "notReady": 0, "overCapacity": None, "skipsMirror": False, "isLock": False}
+
+
+@pytest.mark.parametrize(
+    ("legacy", "said"),
+    [
+        (LEGACY | {"skipsMirror": True}, "it has the label endpointslice.kubernetes.io/skip-mirror"),
+        (LEGACY | {"isLock": True}, "it is a lock for the election of a leader"),
+        (LEGACY, "no slice of the mirroring controller is among the objects"),
+    ],
+)
+def test_endpoints_that_are_not_mirrored(legacy: Json, said: str) -> None:
+    rule, summary, _ = only(explain_service(service_facts(service={"selector": None}, legacy=legacy)))
+    assert rule == "endpoints-not-mirrored"
+    assert said in summary
+
+
+def test_endpoints_of_somebody_else_that_are_not_ready() -> None:
+    waiting = {"ready": [], "notReady": [{"ip": "192.0.2.7", "port": 80}]}
+    told = explain_service(service_facts(service={"selector": None}, endpoints=waiting))
+    assert only(told)[0] == "endpoints-not-ready"
+
+
+def test_endpoints_that_are_mirrored() -> None:
+    ready = [{"namespace": None, "name": None, "ip": "192.0.2.7", "port": 80, "node": None}]
+    managers = {"endpointslicemirroring-controller.k8s.io": 1}
+    told = explain_service(
+        service_facts(
+            service={"selector": None},
+            endpoints={"ready": ready, "notReady": []},
+            managers=managers,
+            legacy=LEGACY,
+        )
+    )
+    assert (told.verdict, told.findings) == ("works", [])
+    assert "is mirrored into EndpointSlices: 1 ready endpoint" in told.summary
+
+
+def test_the_nearest_key_is_a_slip_of_the_pen() -> None:
+    slip = near(None)
+    slip["differences"][0]["slip"] = "ap"
+    rule, summary, commands = only(explain_service(service_facts(nearest=[slip])))
+    assert rule == "selector-matches-no-pod"
+    assert "app=web is asked for, and the Pod has ap=web" in summary
+    assert """'{"spec":{"selector":{"app":null,"ap":"web"}}}'""" in commands[0]
 
 
 def test_an_external_name_needs_no_endpoints() -> None:

@@ -21,11 +21,14 @@ EXIT_FINDING = 3
 def command(session: Session, what: tuple[str, ...], output: str, exit_code: bool) -> int:
     """Say why a Service has (no) endpoints, or a ServiceMonitor finds (no) Service, with the nearest fix.
 
+    With label KEY=VALUE: everything that selects by that label.
+
     \b
     kdp explain svc/checkout -n shop -f dump.yaml
     kdp explain servicemonitor/checkout -n shop -f dump.yaml --exit-code
+    kdp explain label app=checkout -f dump.yaml
     """  # noqa: D301 -- click keeps lines together after a backspace
-    if len(what) > 2 or (len(what) == 2 and "/" in what[0] + what[1]):
+    if len(what) > 2 or (len(what) == 2 and what[0] != "label" and "/" in what[0] + what[1]):
         raise click.UsageError("one object at a time: TYPE/NAME or TYPE NAME")
     explanation = session.load().explain("/".join(what), namespace=session.namespace_or_default)
     if output == "json":

@@ -21,10 +21,14 @@ __all__ = ["Evidence", "Explanation", "Finding", "Fix", "explain"]
 def explain(cluster: Cluster, what: str, *, namespace: str | None = None) -> Explanation:
     """Explain ``svc/NAME`` or ``servicemonitor/NAME``; without ``namespace`` the only one of that name.
 
-    A name may also be ``TYPE/NAMESPACE/NAME``. A name that is not there raises ``no-such-object``, one that several
-    namespaces have ``name-ambiguous``.
+    ``label/KEY=VALUE`` tells of everything that selects by a label. A name may also be ``TYPE/NAMESPACE/NAME``. A name
+    that is not there raises ``no-such-object``, one that several namespaces have ``name-ambiguous``.
     """
     kind_name, slash, name = what.partition("/")
+    if kind_name == "label":
+        from kdp.explain.label import explain_label
+
+        return explain_label(cluster, name)
     if not slash or not name:
         raise bad_argument("explain(what=...)", f"{what!r}: write svc/NAME or servicemonitor/NAME")
     space, slash, rest = name.partition("/")

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from kdp.explain.explanation import Evidence, Finding, Fix
 from kdp.explain.patch import kubectl_patch, nested
+from kdp.explain.ports import port_findings
 
 __all__ = ["pod_findings"]
 
@@ -17,26 +18,38 @@ LISTED_MAX = 3
 def pod_findings(name: str, facts: Json) -> list[Finding]:
     """Sort the selected Pods under what keeps each of them out, worst first."""
     service = facts["service"]
+    endpoints = facts["endpoints"]
+    listed = {each["ip"] for each in (*endpoints["ready"], *endpoints["notReady"])}
     groups: dict[str, list[Json]] = {}
     for pod in facts["selected"]["pods"]:
-        cause = _cause(pod, publish=service["publishNotReadyAddresses"])
+        cause = _cause(pod, service, listed)
         if cause:
             groups.setdefault(cause, []).append(pod)
     findings = [RULES[cause](service, groups[cause]) for cause in RULES if cause in groups]
-    return [*findings, *_unresolved_ports(name, facts)]
+    return [*findings, *port_findings(name, facts)]
 
 
-def _cause(pod: Json, *, publish: bool) -> str | None:
+def _cause(pod: Json, service: Json, listed: set[str]) -> str | None:
     """Give the first thing that keeps a Pod out. Source: the EndpointSlice controller, ShouldPodBeInEndpoints."""
     if pod["phase"] in ("Failed", "Succeeded"):
         return "pods-ended"
     if not pod["ips"]:
         return "pods-without-address"
-    if publish:
-        return None
+    if not any(_family(ip) in service["families"] for ip in pod["ips"]):
+        return "pods-of-other-family"
+    if not (pod["nodeKnown"] or service["publishNotReadyAddresses"] or listed.intersection(pod["ips"])):
+        return "pods-on-unknown-node"
+    return None if service["publishNotReadyAddresses"] else _unready(pod)
+
+
+def _unready(pod: Json) -> str | None:
     if pod["terminating"]:
         return "pods-terminating"
     return None if pod["ready"] else "pods-not-ready"
+
+
+def _family(ip: str) -> str:
+    return "IPv6" if ":" in ip else "IPv4"
 
 
 def _ended(_: Json, pods: list[Json]) -> Finding:
@@ -58,6 +71,37 @@ def _without_address(_: Json, pods: list[Json]) -> Finding:
             for pod in pods[:LISTED_MAX]
             for evidence in (Evidence(_pod(pod), "status.podIP", None), *_waiting(pod))
         ],
+    )
+
+
+def _of_other_family(service: Json, pods: list[Json]) -> Finding:
+    wanted = " and ".join(service["families"])
+    found = " and ".join(sorted({_family(ip) for pod in pods for ip in pod["ips"]}))
+    name = f"Service {service['namespace']}/{service['name']}"
+    dual = {"ipFamilyPolicy": "PreferDualStack"}
+    fix = Fix(
+        "let the Service have both families, where the cluster has both",
+        kubectl_patch("service", service["namespace"], service["name"], {"spec": dual}),
+    )
+    return Finding(
+        "pods-of-other-family",
+        f"{_many(pods)} without an address of the Service's family: it is {wanted}, and what they have is {found}.",
+        [
+            Evidence(name, "spec.ipFamilies", service["families"]),
+            *(Evidence(_pod(pod), "status.podIPs", pod["ips"]) for pod in pods[:LISTED_MAX]),
+        ],
+        [fix],
+    )
+
+
+def _on_unknown_node(_: Json, pods: list[Json]) -> Finding:
+    names = sorted({pod["node"] or "none" for pod in pods})
+    return Finding(
+        "pods-on-unknown-node",
+        f"{_many(pods)} on a Node that the cluster does not have ({', '.join(names)}): the EndpointSlice controller "
+        "leaves such Pods out and tries again.",
+        [Evidence(_pod(pod), "spec.nodeName", pod["node"] or None) for pod in pods[:LISTED_MAX]],
+        [Fix("see which Nodes there are", "kubectl get nodes")],
     )
 
 
@@ -93,42 +137,9 @@ RULES: dict[str, Callable[[Json, list[Json]], Finding]] = {
     "pods-terminating": _terminating,
     "pods-ended": _ended,
     "pods-without-address": _without_address,
+    "pods-of-other-family": _of_other_family,
+    "pods-on-unknown-node": _on_unknown_node,
 }
-
-
-def _unresolved_ports(name: str, facts: Json) -> Iterator[Finding]:
-    service = facts["service"]
-    pods = facts["selected"]["pods"]
-    for port in service["ports"]:
-        lacking = [pod for pod in pods if port["index"] in pod["unresolved"]]
-        if lacking:
-            yield _unresolved(name, service, port, lacking)
-
-
-def _unresolved(name: str, service: Json, port: Json, pods: list[Json]) -> Finding:
-    pod = pods[0]
-    field = f"spec.ports[{port['index']}].targetPort"
-    have = [
-        f"{each['name'] or each['number']} ({each['number']}/{each['protocol']})" for each in pod["ports"]
-    ]
-    fitting = [each for each in pod["ports"] if each["protocol"] == port["protocol"] and each["name"]]
-    others = [
-        {key: each[key] for key in ("name", "port", "protocol", "targetPort") if each[key] not in ("", None)}
-        for each in service["ports"]
-    ]
-    fixes = []
-    if fitting:
-        others[port["index"]]["targetPort"] = fitting[0]["name"]
-        why = f"name the container port that {pod['name']} has: {fitting[0]['name']}"
-        patch = nested(["spec", "ports"], others)
-        fixes = [Fix(why, kubectl_patch("service", service["namespace"], service["name"], patch))]
-    return Finding(
-        "target-port-not-found",
-        f"The target port {port['targetPort']!r} ({port['protocol']}) is the name of no container port of "
-        f"{_count(len(pods))}, so this port leads nowhere there.",
-        [Evidence(name, field, port["targetPort"]), Evidence(_pod(pod), "spec.containers[*].ports", have)],
-        fixes,
-    )
 
 
 def _restart(pods: list[Json]) -> list[Fix]:

@@ -36,7 +36,7 @@ def no_pod_matches(name: str, facts: Json) -> Finding:
 
 def _resembles(near: Json, service: Json) -> bool:
     """Tell whether a Pod has anything of the selector: a pair, or at least one of its keys."""
-    missing = sum(each["found"] is None for each in near["differences"])
+    missing = sum(each["found"] is None and each["slip"] is None for each in near["differences"])
     return missing < len(service["selector"])
 
 
@@ -69,14 +69,18 @@ def _nearest(name: str, service: Json, near: Json) -> Finding:
     evidence = []
     for each in differences:
         evidence.append(Evidence(name, f"spec.selector.{each['key']}", each["wanted"]))
-        evidence.append(Evidence(_pod(pod), f"metadata.labels.{each['key']}", each["found"]))
+        evidence.append(Evidence(_pod(pod), f"metadata.labels.{each['slip'] or each['key']}", _found(each)))
     return Finding(
         "selector-matches-no-pod",
         f"No Pod of namespace {service['namespace']} has every label of the selector. The nearest is {pod['name']}: "
         f"{_differ(differences)}.",
         evidence,
-        _fixes(service, pod, differences),
+        _fixes(service, near),
     )
+
+
+def _found(difference: Json) -> object:
+    return difference["wanted"] if difference["slip"] else difference["found"]
 
 
 def _differ(differences: list[Json]) -> str:
@@ -87,32 +91,43 @@ def _differ(differences: list[Json]) -> str:
 
 
 def _difference(each: Json) -> str:
+    if each["slip"]:
+        return f"{each['key']}={each['wanted']} is asked for, and the Pod has {each['slip']}={each['wanted']}"
     if each["found"] is None:
         return f"{each['key']}={each['wanted']} is asked for, and the Pod has no label {each['key']}"
     return f"{each['key']}={each['wanted']} is asked for, and the Pod has {each['key']}={each['found']}"
 
 
-def _fixes(service: Json, pod: Json, differences: list[Json]) -> list[Fix]:
-    """Change the Service where the Pod has another value, and the Pod's side where it lacks the label."""
-    on_service, on_pod = _fix_on_service(service, differences), _fix_on_pod(pod, differences)
-    if any(each["found"] is None for each in differences):
+def _fixes(service: Json, near: Json) -> list[Fix]:
+    """Change the Service where the Pod has something else, and the Pod's side where it lacks the label."""
+    on_service, on_pod = _fix_on_service(service, near), _fix_on_pod(near)
+    if any(each["found"] is None and each["slip"] is None for each in near["differences"]):
         return [on_pod, on_service]
     return [on_service, on_pod]
 
 
-def _fix_on_service(service: Json, differences: list[Json]) -> Fix:
-    patch = nested(["spec", "selector"], {each["key"]: each["found"] for each in differences})
-    lacking = any(each["found"] is None for each in differences)
+def _fix_on_service(service: Json, near: Json) -> Fix:
+    pairs: dict[str, str | None] = {}
+    for each in near["differences"]:
+        pairs[each["key"]] = each["found"]
+        if each["slip"]:
+            pairs[each["slip"]] = each["wanted"]
+    lacking = any(each["found"] is None and each["slip"] is None for each in near["differences"])
     why = (
         "take the pair out of the Service's selector, which then selects every Pod that has the rest"
         if lacking
-        else "change the Service's selector to what the Pods have; it holds at once, and no Pod restarts"
+        else "change the Service's selector to what the Pods have; it holds at once, selects "
+        f"{_count(near['alike'])}, and no Pod restarts"
     )
-    return Fix(why, kubectl_patch("service", service["namespace"], service["name"], patch))
+    return Fix(
+        why,
+        kubectl_patch("service", service["namespace"], service["name"], nested(["spec", "selector"], pairs)),
+    )
 
 
-def _fix_on_pod(pod: Json, differences: list[Json]) -> Fix:
-    labels = {each["key"]: each["wanted"] for each in differences}
+def _fix_on_pod(near: Json) -> Fix:
+    pod = near["pod"]
+    labels = {each["key"]: each["wanted"] for each in near["differences"]}
     owner = pod["owner"]
     if owner is None or owner["kind"] not in TEMPLATES:
         why = "change the Pod's labels; nobody owns this Pod, so the labels stay"
@@ -133,10 +148,14 @@ def _fix_on_pod(pod: Json, differences: list[Json]) -> Fix:
             f"kubectl get {resource} {name} -n {pod['namespace']} -o yaml   # change both, delete, create",
         )
     why = (
-        f"add the label to the template of {owner['kind']} {name}, whose Pods are then replaced; "
-        "a label on the Pod alone is gone with the Pod"
+        f"write the label in the template of {owner['kind']} {name}, whose {_count(near['ofOwner'])} "
+        f"{'is' if near['ofOwner'] == 1 else 'are'} then replaced; a label on the Pod alone is gone with the Pod"
     )
     return Fix(why, command)
+
+
+def _count(number: int) -> str:
+    return "1 Pod" if number == 1 else f"{number} Pods"
 
 
 def _pod(pod: Json) -> str:

@@ -5,8 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from kdp.explain.explanation import Evidence, Explanation, Finding
+from kdp.explain.explanation import Evidence, Explanation, Finding, Fix
+from kdp.explain.mirror import explain_without_selector
+from kdp.explain.patch import kubectl_patch
 from kdp.explain.pods import pod_findings
+from kdp.explain.reach import reach_findings, reach_notes
 from kdp.explain.selection import no_pod_matches
 
 __all__ = ["explain_service"]
@@ -23,7 +26,7 @@ def explain_service(facts: Json) -> Explanation:
     if service["type"] == "ExternalName":
         return _external_name(name, service)
     if service["selector"] is None:
-        return _without_selector(name, ready)
+        return explain_without_selector(name, facts, _listed(ready))
     findings = _findings(name, facts)
     if ready and findings and not any(each.get("port") for each in ready):
         return Explanation(
@@ -39,9 +42,9 @@ def explain_service(facts: Json) -> Explanation:
             name,
             "works",
             _endpoint_sentence(facts),
-            findings=findings,
+            findings=[*findings, *reach_findings(name, facts)],
             evidence=[_selector(name, service), *_listed(ready)],
-            notes=_notes(service),
+            notes=[*_notes(service), *reach_notes(facts)],
         )
     return Explanation(
         name,
@@ -68,28 +71,27 @@ def _external_name(name: str, service: Json) -> Explanation:
     summary = (
         f"it is of type ExternalName: DNS answers with the name {target}; no rule and no endpoint follow"
     )
-    return Explanation(name, "works", summary, evidence=evidence)
+    findings = [_ignored_selector(name, service)] if service["selector"] else []
+    return Explanation(name, "works", summary, findings=findings, evidence=evidence)
 
 
-def _without_selector(name: str, ready: list[Json]) -> Explanation:
-    evidence = [Evidence(name, "spec.selector", None)]
-    if ready:
-        summary = (
-            f"it has no selector; somebody else keeps its endpoints: {_count(len(ready), 'ready endpoint')}"
-        )
-        return Explanation(name, "works", summary, evidence=[*evidence, *_listed(ready)])
-    plain = name.rpartition("/")[2]
-    finding = Finding(
-        "service-without-selector",
-        "A Service without selector gets endpoints only from EndpointSlices that somebody writes "
-        f"for it, with the label kubernetes.io/service-name={plain}, and there are none.",
-        evidence,
+def _ignored_selector(name: str, service: Json) -> Finding:
+    patch = {"spec": {"type": "ClusterIP", "externalName": None}}
+    return Finding(
+        "external-name-ignores-selector",
+        "The selector has no effect: a Service of type ExternalName is only a name in DNS.",
+        [_selector(name, service), Evidence(name, "spec.type", "ExternalName")],
+        [
+            Fix(
+                "if Pods are meant: let it have a cluster IP",
+                kubectl_patch("service", service["namespace"], service["name"], patch),
+            )
+        ],
     )
-    return Explanation(name, "broken", "it has no selector and no endpoints", findings=[finding], evidence=[])
 
 
 def _endpoint_sentence(facts: Json) -> str:
-    ready, waiting = facts["endpoints"]["ready"], facts["endpoints"]["notReady"]
+    ready, waiting = ({each["ip"] for each in facts["endpoints"][key]} for key in ("ready", "notReady"))
     text = f"it has {_count(len(ready), 'ready endpoint')}"
     if waiting:
         text += f", and {_count(len(waiting), 'endpoint')} not ready"

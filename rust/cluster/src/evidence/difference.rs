@@ -41,11 +41,32 @@ pub(super) fn nearest_by<'o, T>(
     ranked.into_iter().map(|(_, _, object)| object).collect()
 }
 
-/// In parts of a hundred: 0 to 100 for another value, 200 for none.
+/// In parts of a hundred: 0 to 100 for another value, up to 100 more for a key that is misspelt, 200 for none.
 fn remoteness(requirement: &Requirement, labels: &LabelMap) -> usize {
-    let Some(found) = labels.get(requirement.key()) else { return 200 };
-    let share = |wanted: &str| 100 * distance(wanted, found) / wanted.len().max(found.len()).max(1);
-    requirement.values().map(share).min().unwrap_or(100)
+    let value = |found: &str| requirement.values().map(|wanted| share(wanted, found)).min().unwrap_or(100);
+    if let Some(found) = labels.get(requirement.key()) {
+        return value(found);
+    }
+    let slips = slip(requirement, labels).map(|(key, found)| share(requirement.key(), key) + value(found));
+    slips.unwrap_or(200).min(200)
+}
+
+/// Edits in a hundred letters.
+fn share(wanted: &str, found: &str) -> usize {
+    100 * distance(wanted, found) / wanted.len().max(found.len()).max(1)
+}
+
+/// Whether a key is another one with a slip of the pen: a third of its letters at most.
+pub(super) fn is_slip(wanted: &str, key: &str) -> bool {
+    wanted != key && wanted.len().abs_diff(key.len()) <= 3 && share(wanted, key) <= 33
+}
+
+/// The label whose key is the likest to one that is missing, if it has a value that is asked for.
+fn slip<'l>(requirement: &Requirement, labels: &'l LabelMap) -> Option<(&'l str, &'l str)> {
+    let asked = |value: &str| requirement.values().any(|wanted| wanted == value);
+    let near = labels.iter().filter(|(key, value)| is_slip(requirement.key(), key) && asked(value));
+    let nearest = near.min_by_key(|(key, _)| distance(requirement.key(), key))?;
+    Some((nearest.0, nearest.1))
 }
 
 /// One requirement that does not hold, as JSON. `path` is where it stands in its object.
@@ -57,6 +78,7 @@ pub(super) fn as_json(requirement: &Requirement, labels: &LabelMap, path: &str) 
         "values": values,
         "wanted": values.first(),
         "found": labels.get(requirement.key()),
+        "slip": slip(requirement, labels).filter(|_| !labels.contains_key(requirement.key())).map(|(key, _)| key),
         "path": path,
     })
 }

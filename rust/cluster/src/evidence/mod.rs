@@ -3,10 +3,12 @@
 //! Pure functions over the store; they count and compare, and state no opinion. Which fact is the cause, and what to do
 //! about it, is said elsewhere. The forms are part of the package, not of its public output.
 
+mod addresses;
 mod difference;
 mod monitor;
 mod pod;
 mod service;
+mod spread;
 #[cfg(test)]
 mod tests;
 

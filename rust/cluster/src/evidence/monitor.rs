@@ -9,8 +9,8 @@ use kdp_kube::{Error, Store};
 use serde_json::{Value, json};
 
 use super::NEAREST_MAX;
+use super::addresses::{endpoints, slices_of};
 use super::difference::{self, nearest_by, operator_word, unmet};
-use super::service::endpoints;
 
 /// What there is to know about a `ServiceMonitor` and the Services it selects, as JSON:
 /// `monitor`, `selected`, `nearest`, `elsewhere`, `pods`.
@@ -82,7 +82,7 @@ fn path(operator: Operator, key: &str) -> String {
 }
 
 fn about_service(store: &Store, service: &Service) -> Value {
-    let (ready, _) = endpoints(store, service);
+    let (ready, _) = endpoints(&slices_of(store, service));
     let ports = service.spec.ports.iter();
     let ports =
         ports.map(|port| json!({"name": port.name, "port": port.port, "targetPort": port.target_port}));

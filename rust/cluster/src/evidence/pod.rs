@@ -2,7 +2,7 @@
 
 use kdp_kube::Store;
 use kdp_kube::object::{
-    Container, Deployment, IntOrString, LabelSelector, Meta, OwnerReference, Pod, ReplicaSet, Service,
+    Container, Deployment, IntOrString, LabelSelector, Meta, Node, OwnerReference, Pod, ReplicaSet, Service,
     ServicePort, StatefulSet,
 };
 use serde_json::{Value, json};
@@ -22,8 +22,10 @@ pub(super) fn pod_facts(store: &Store, pod: &Pod, service: Option<&Service>) -> 
         "owner": owner(store, &pod.meta),
         "waiting": waiting(pod),
         "readyMessage": ready_message(pod),
+        "nodeKnown": store.find::<Node>("", &pod.spec.node_name).is_some(),
         "ports": ports(pod),
         "unresolved": unresolved,
+        "numbers": service.map_or_else(Vec::new, |service| numbers(pod, service)),
     })
 }
 
@@ -43,16 +45,22 @@ fn ports(pod: &Pod) -> Vec<Value> {
 
 fn unresolved(pod: &Pod, service: &Service) -> Vec<usize> {
     let ports = service.spec.ports.iter().enumerate();
-    ports.filter(|(_, port)| !resolves(pod, port)).map(|(index, _)| index).collect()
+    ports.filter(|(_, port)| number(pod, port).is_none()).map(|(index, _)| index).collect()
 }
 
-fn resolves(pod: &Pod, port: &ServicePort) -> bool {
-    match &port.target_port {
-        IntOrString::Int(_) => true,
-        IntOrString::Str(name) => containers(pod)
-            .flat_map(|container| &container.ports)
-            .any(|p| p.name == *name && protocol(&p.protocol) == protocol(&port.protocol)),
-    }
+/// The number that each of the Service's ports has at this Pod; null where it has none.
+fn numbers(pod: &Pod, service: &Service) -> Vec<Option<i32>> {
+    service.spec.ports.iter().map(|port| number(pod, port)).collect()
+}
+
+fn number(pod: &Pod, port: &ServicePort) -> Option<i32> {
+    let IntOrString::Str(name) = &port.target_port else {
+        let IntOrString::Int(number) = port.target_port else { return None };
+        return Some(number);
+    };
+    let mut all = containers(pod).flat_map(|container| &container.ports);
+    let found = all.find(|p| p.name == *name && protocol(&p.protocol) == protocol(&port.protocol));
+    found.map(|p| i32::from(p.container_port))
 }
 
 fn protocol(given: &str) -> &str {
@@ -69,6 +77,14 @@ fn waiting(pod: &Pod) -> Vec<Value> {
 fn ready_message(pod: &Pod) -> Option<&str> {
     let ready = pod.status.conditions.iter().find(|c| c.type_ == "Ready" && c.status != "True")?;
     [&ready.message, &ready.reason].into_iter().find(|text| !text.is_empty()).map(String::as_str)
+}
+
+/// Kind and name of the topmost owner that is known.
+pub(super) fn owner_key(store: &Store, meta: &Meta) -> Option<(String, String)> {
+    let owner = meta.controller()?;
+    let found = owner_object(store, &meta.namespace, owner);
+    let above = found.and_then(|(_, meta)| owner_key(store, meta));
+    above.or_else(|| Some((owner.kind.clone(), owner.name.clone())))
 }
 
 /// The topmost owner that is known, with its own selector where it has one.

@@ -1,19 +1,21 @@
 //! Facts about a Service: its selector, the Pods that have its labels, those that nearly have them, its endpoints.
 
-use kdp_kube::labels::{Labels, Selector};
-use kdp_kube::object::{Endpoint, EndpointSlice, KindName, ObjectKey, Pod, Service};
+use std::collections::BTreeMap;
+
+use kdp_kube::labels::Selector;
+use kdp_kube::object::{KindName, Node, ObjectKey, Pod, Service};
 use kdp_kube::{Error, Store};
 use serde_json::{Value, json};
 
+use super::addresses::{endpoints, legacy, managers, slices_of};
 use super::difference::{self, nearest_by, unmet};
-use super::pod::pod_facts;
+use super::pod::{owner_key, pod_facts};
+use super::spread::{hints, local};
 use super::{LISTED_MAX, NEAREST_MAX};
 
-/// Label of an `EndpointSlice`: the Service that it is of. Source: Kubernetes API, discovery/v1.
-const SERVICE_NAME: &str = "kubernetes.io/service-name";
-
 /// What there is to know about a Service and its endpoints, as JSON:
-/// `service`, `endpoints` (`ready`, `notReady`), `selected`, `namespacePods`, `nearest`, `elsewhere`.
+/// `service`, `endpoints` (`ready`, `notReady`), `managers`, `legacy`, `hints`, `local`, `nodes`, `selected`,
+/// `namespacePods`, `nearest`, `elsewhere`.
 ///
 /// # Errors
 /// `no-such-object`, with the nearest names.
@@ -21,7 +23,8 @@ pub fn service_facts(store: &Store, namespace: &str, name: &str) -> Result<Value
     let object = store.require(&ObjectKey::new(KindName::Service, namespace, name))?;
     let service = object.get::<Service>().expect("a key of a Service leads to one");
     let selector = Selector::from_map(service.spec.selector.as_ref()).unwrap_or(Selector::Nothing);
-    let (ready, not_ready) = endpoints(store, service);
+    let slices = slices_of(store, service);
+    let (ready, not_ready) = endpoints(&slices);
     let selected = pods(store, Some(namespace)).filter(|pod| selector.matches(&pod.meta.labels));
     let selected: Vec<&Pod> = selected.collect();
     let misses = if selected.is_empty() { nearest(store, &selector, namespace) } else { Vec::new() };
@@ -29,6 +32,11 @@ pub fn service_facts(store: &Store, namespace: &str, name: &str) -> Result<Value
         "kind": "ServiceFacts",
         "service": about(service),
         "endpoints": {"ready": ready, "notReady": not_ready},
+        "managers": managers(&slices),
+        "legacy": legacy(store, service),
+        "hints": hints(store, service, &slices, &selected),
+        "local": local(store, service, &slices),
+        "nodes": store.all::<Node>(None).count(),
         "selected": {
             "count": selected.len(),
             "pods": selected.iter().take(LISTED_MAX).map(|pod| pod_facts(store, pod, Some(service))).collect::<Vec<_>>(),
@@ -58,6 +66,7 @@ fn about(service: &Service) -> Value {
         "type": if service.spec.type_.is_empty() { "ClusterIP" } else { &service.spec.type_ },
         "headless": service.spec.is_headless(),
         "clusterIP": service.spec.cluster_ip,
+        "families": families(service),
         "externalName": service.spec.external_name,
         "selector": service.spec.selector,
         "publishNotReadyAddresses": service.spec.publish_not_ready_addresses,
@@ -65,11 +74,43 @@ fn about(service: &Service) -> Value {
     })
 }
 
-/// Pods of this namespace that have most of what is asked for.
+/// The families of addresses that a Service has endpoints of.
+/// Source: the `EndpointSlice` controller, `getAddressTypesForService`.
+fn families(service: &Service) -> Vec<&str> {
+    let given: Vec<&str> = service.spec.ip_families.iter().map(String::as_str).collect();
+    let of_address =
+        || service.spec.cluster_ips.iter().filter(|ip| *ip != "None").map(|ip| family_of(ip)).collect();
+    let known = if given.is_empty() { of_address() } else { given };
+    if known.is_empty() { vec!["IPv4", "IPv6"] } else { known }
+}
+
+fn family_of(ip: &str) -> &'static str {
+    if ip.contains(':') { "IPv6" } else { "IPv4" }
+}
+
+/// Pods of this namespace that have most of what is asked for, one for each set of labels; equally near ones by how few
+/// Pods have these labels: the smallest change first.
 fn nearest(store: &Store, selector: &Selector, namespace: &str) -> Vec<Value> {
-    let alive = pods(store, Some(namespace)).filter(|pod| !pod.is_terminal());
-    let found = nearest_by(selector, alive, |pod| &pod.meta.labels);
+    let mut kinds: BTreeMap<Pairs<'_>, (usize, usize, &Pod)> = BTreeMap::new();
+    for (at, pod) in pods(store, Some(namespace)).filter(|pod| !pod.is_terminal()).enumerate() {
+        kinds.entry(asked_for(selector, pod)).or_insert((0, at, pod)).0 += 1;
+    }
+    let mut fewest_first: Vec<(usize, usize, &Pod)> = kinds.into_values().collect();
+    fewest_first.sort_by_key(|(count, at, _)| (*count, *at));
+    let found = nearest_by(selector, fewest_first.iter().map(|(_, _, pod)| *pod), |pod| &pod.meta.labels);
     found.into_iter().map(|pod| near_pod(store, selector, pod)).collect()
+}
+
+/// Labels.
+type Pairs<'p> = Vec<(&'p str, &'p str)>;
+
+/// What stands at the selector's keys, and at keys that may be meant.
+fn asked_for<'p>(selector: &Selector, pod: &'p Pod) -> Pairs<'p> {
+    let asked = |key: &str| {
+        selector.requirements().iter().any(|r| r.key() == key || difference::is_slip(r.key(), key))
+    };
+    let pairs = pod.meta.labels.iter().filter(|(key, _)| asked(key));
+    pairs.map(|(key, value)| (key.as_str(), value.as_str())).collect()
 }
 
 fn near_pod(store: &Store, selector: &Selector, pod: &Pod) -> Value {
@@ -77,7 +118,25 @@ fn near_pod(store: &Store, selector: &Selector, pod: &Pod) -> Value {
         .into_iter()
         .map(|r| difference::as_json(r, &pod.meta.labels, &format!("spec.selector.{}", r.key())))
         .collect();
-    json!({"pod": pod_facts(store, pod, None), "differences": differences})
+    json!({
+        "pod": pod_facts(store, pod, None),
+        "differences": differences,
+        "alike": alike(store, selector, pod),
+        "ofOwner": of_owner(store, pod),
+    })
+}
+
+/// How many Pods the selector would select if it asked for what this Pod has.
+fn alike(store: &Store, selector: &Selector, pod: &Pod) -> usize {
+    let (wanted, all) = (asked_for(selector, pod), pods(store, Some(&pod.meta.namespace)));
+    all.filter(|other| asked_for(selector, other) == wanted).count()
+}
+
+/// How many Pods the same workload has, which a change of its template replaces.
+fn of_owner(store: &Store, pod: &Pod) -> usize {
+    let Some(owner) = owner_key(store, &pod.meta) else { return 1 };
+    let all = pods(store, Some(&pod.meta.namespace));
+    all.filter(|other| owner_key(store, &other.meta).as_ref() == Some(&owner)).count()
 }
 
 /// Pods of other namespaces that have all of what is asked for.
@@ -100,32 +159,4 @@ fn elsewhere(store: &Store, selector: &Selector, namespace: &str) -> Value {
 
 fn nowhere() -> Value {
     json!({"count": 0, "namespaces": [], "pods": []})
-}
-
-/// The addresses in the Service's slices, ready and not, each with its port.
-pub(super) fn endpoints(store: &Store, service: &Service) -> (Vec<Value>, Vec<Value>) {
-    let (mut ready, mut not_ready) = (Vec::new(), Vec::new());
-    let of_service =
-        |slice: &&EndpointSlice| slice.meta.labels.label(SERVICE_NAME) == Some(service.meta.name.as_str());
-    for slice in store.all::<EndpointSlice>(Some(&service.meta.namespace)).filter(of_service) {
-        for endpoint in &slice.endpoints {
-            let list = if endpoint.conditions.ready.unwrap_or(true) { &mut ready } else { &mut not_ready };
-            list.extend(addresses(slice, endpoint));
-        }
-    }
-    (ready, not_ready)
-}
-
-fn addresses(slice: &EndpointSlice, endpoint: &Endpoint) -> Vec<Value> {
-    let pod = endpoint.target_ref.as_ref();
-    let one = |address: &String, port: Option<i32>| {
-        json!({
-            "namespace": pod.map(|pod| &pod.namespace), "name": pod.map(|pod| &pod.name),
-            "ip": address, "port": port, "node": endpoint.node_name,
-        })
-    };
-    let ports: Vec<Option<i32>> =
-        if slice.ports.is_empty() { vec![None] } else { slice.ports.iter().map(|port| port.port).collect() };
-    let pairs = endpoint.addresses.iter().flat_map(|address| ports.iter().map(move |port| (address, *port)));
-    pairs.map(|(address, port)| one(address, port)).collect()
 }

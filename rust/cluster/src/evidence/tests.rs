@@ -69,6 +69,29 @@ fn the_nearest_pod_has_most_pairs_then_the_likest_value() {
 }
 
 #[test]
+fn a_misspelt_key_is_nearer_than_another_value_and_fewer_pods_are_nearer_than_many() {
+    let objects = vec![
+        Object::new(pod("a", "app=cache,tier=front")),
+        Object::new(pod("b", "ap=web,tier=front")),
+        Object::new(service("app=web,tier=front")),
+    ];
+    let facts = service_facts(&store(objects), "shop", "web").unwrap();
+    assert_eq!(facts["nearest"][0]["pod"]["name"], "b");
+    assert_eq!(facts["nearest"][0]["differences"][0]["slip"], "ap");
+    let pods = [("a", "app=wep"), ("b", "app=wep"), ("c", "app=wex")];
+    let mut objects: Vec<Object> = pods.map(|(name, with)| Object::new(pod(name, with))).into();
+    objects.push(Object::new(service("app=web")));
+    let facts = service_facts(&store(objects), "shop", "web").unwrap();
+    let found: Vec<(&Value, &Value)> = facts["nearest"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|near| (&near["pod"]["name"], &near["alike"]))
+        .collect();
+    assert_eq!(found, [(&json!("c"), &json!(1)), (&json!("a"), &json!(2))]);
+}
+
+#[test]
 fn a_pod_of_a_deployment_is_traced_to_it() {
     let owner = |kind: &str, name: &str| OwnerReference {
         kind: kind.into(),
