@@ -7,7 +7,7 @@ from typing import final
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["Cluster", "Host", "__version__", "conformance", "error_codes", "releases"]
+__all__ = ["Cluster", "Host", "__version__", "conformance", "error_codes", "releases", "rules_support"]
 
 __version__: str
 
@@ -16,6 +16,13 @@ def error_codes() -> list[str]:
 
 def releases() -> list[str]:
     """The Kubernetes releases that have a profile, oldest first: `1.30` and so on."""
+
+def rules_support(kind: str, text: str, name: str) -> str:
+    """What of a text of rules is not modelled, or wrong: all of it, in the order of its lines.
+
+    `kind`: `iptables`, `ip6tables`, `nft`, or `auto`; `name`: what the text is called in messages.
+    JSON: {"kind": "nft", "findings": [{"line": 3, "text": "...", "code": "...", "message": "..."}]}.
+    """
 
 def conformance(kind: str, text: str) -> str:
     """Runs one case: JSON in, JSON out.

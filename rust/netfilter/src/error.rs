@@ -281,6 +281,23 @@ pub const CODES: &[&str] = &[
 ];
 
 impl Error {
+    /// The line of a text that it is about, from 1; `None` for a change that came from no text.
+    pub fn line(&self) -> Option<usize> {
+        match self {
+            Error::AtLine { place, .. }
+            | Error::Syntax { place, .. }
+            | Error::TableNotModelled { place, .. }
+            | Error::MatchNotModelled { place, .. }
+            | Error::TargetNotModelled { place, .. }
+            | Error::OptionNotModelled { place, .. } => Some(place.line),
+            Error::Nft(error) => match &**error {
+                crate::nft::Error::NotModelled { place, .. } => Some(place.line),
+                _ => None,
+            },
+            _ => None,
+        }
+    }
+
     /// The stable code, by which programs tell errors apart.
     pub fn code(&self) -> &'static str {
         match self {

@@ -26,6 +26,8 @@ mod _core {
     use super::host::Host;
     #[pymodule_export]
     use super::releases;
+    #[pymodule_export]
+    use super::rules_support;
 
     #[pymodule_init]
     fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {
@@ -47,4 +49,20 @@ fn conformance(py: Python<'_>, kind: &str, text: &str) -> PyResult<String> {
         serde_json::from_str(text).map_err(|e| errors::usage(py, &format!("the case is no JSON: {e}")))?;
     let result = py.detach(|| kdp_cluster::conformance::run(kind, &case));
     result.map(|value| value.to_string()).map_err(|e| errors::raise(py, &e))
+}
+
+/// What of a text of rules is not modelled, or wrong.
+#[pyfunction]
+fn rules_support(py: Python<'_>, kind: &str, text: &str, name: &str) -> PyResult<String> {
+    use kdp_netfilter::text::{Finding, Kind, support};
+    let kind = match kind {
+        "auto" => Kind::guess(text),
+        word => {
+            Kind::of(word).ok_or_else(|| errors::usage(py, &format!("kind {word:?} of rules is unknown")))?
+        }
+    };
+    let findings = py.detach(|| support(kind, text, name));
+    let told = |Finding { line, text, error }: Finding| serde_json::json!({"line": line, "text": text, "code": error.code(), "message": error.to_string()});
+    let findings: Vec<serde_json::Value> = findings.into_iter().map(told).collect();
+    Ok(serde_json::json!({"kind": kind.as_str(), "findings": findings}).to_string())
 }

@@ -23,5 +23,6 @@ pub use rule::{
     Verdict,
 };
 pub use ruleset::{BaseChain, Ruleset};
+pub(crate) use text::survey;
 pub use text::{load, parse, print, print_rule};
 pub use transaction::{Op, Step, Transaction};

@@ -17,6 +17,7 @@ mod ports_match;
 mod print;
 mod restore;
 mod rule_line;
+mod support;
 mod targets;
 #[cfg(test)]
 mod tests;
@@ -32,12 +33,14 @@ use kdp_packet::Family;
 pub use self::list::list_chain;
 pub use self::print::{print, print_counted, print_rule, print_transaction};
 pub use self::restore::{load, parse};
+pub use self::support::{Finding, Kind, support};
 use crate::{Error, Name, Place};
 
 /// What is wrong with a line, before the line is known.
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Problem {
     Syntax(String),
+    Table(String),
     Match(String),
     Target(String),
     Option { name: String, owner: String },
@@ -55,11 +58,41 @@ impl Problem {
     fn at(self, place: Place) -> Error {
         match self {
             Problem::Syntax(problem) => Error::Syntax { place, problem },
+            Problem::Table(table) => Error::TableNotModelled { place, table },
             Problem::Match(name) => Error::MatchNotModelled { place, name },
             Problem::Target(name) => Error::TargetNotModelled { place, name },
             Problem::Option { name, owner } => Error::OptionNotModelled { place, name, owner },
         }
     }
+}
+
+impl Problem {
+    /// The line without what is not modelled; `None` where the line cannot be read without it.
+    fn cut_out_of(&self, line: &str) -> Option<String> {
+        let words: Vec<&str> = line.split_ascii_whitespace().collect();
+        let at = |option: &[&str], name: &str| {
+            words.windows(2).position(|pair| option.contains(&pair[0]) && pair[1] == name)
+        };
+        let (from, ends): (usize, fn(&str) -> bool) = match self {
+            Problem::Match(name) => (at(&["-m", "--match"], name)?, begins_part),
+            Problem::Target(name) => (at(&["-j", "--jump"], name)?, begins_part),
+            Problem::Option { name, .. } => (words.iter().position(|word| word == name)?, begins_option),
+            Problem::Syntax(_) | Problem::Table(_) => return None,
+        };
+        let inverted = usize::from(from > 0 && words[from - 1] == "!");
+        let end =
+            words[from + 1..].iter().position(|word| ends(word)).map_or(words.len(), |skip| from + 1 + skip);
+        Some([&words[..from - inverted], &words[end..]].concat().join(" "))
+    }
+}
+
+/// Whether a match or target begins with the word.
+fn begins_part(word: &str) -> bool {
+    matches!(word, "-m" | "--match" | "-j" | "--jump" | "-g" | "--goto")
+}
+
+fn begins_option(word: &str) -> bool {
+    word.starts_with('-') || word == "!"
 }
 
 /// Keeps each text once: chain names and comments come again and again.

@@ -36,28 +36,41 @@ struct Read {
 }
 
 fn read(text: &str, source: &str, family: Family, noflush: bool) -> Result<Read, Error> {
-    let mut reader = Reader {
-        read: Read { transaction: Transaction::new(family), lines: Vec::new() },
-        table: None,
-        line: 0,
-        noflush,
-        interner: Interner::default(),
-    };
+    let mut reader = Reader::new(family, noflush);
     let at = |line| Place { source: source.to_string(), line };
     for (number, line) in text.lines().enumerate() {
         reader.line = number + 1;
-        match reader.line(line) {
-            Ok(()) => {}
-            Err(Unread::Problem(problem)) => return Err(problem.at(at(reader.line))),
-            Err(Unread::Table(table)) => {
-                return Err(Error::TableNotModelled { place: at(reader.line), table });
-            }
+        reader.line(line).map_err(|problem| problem.at(at(reader.line)))?;
+    }
+    reader.end().map_err(|problem| problem.at(at(reader.line)))?;
+    Ok(reader.read)
+}
+
+/// What is wrong with the lines of `text`, and with the rule set that they make when nothing is: each line, and in a rule
+/// each match, target and option.
+pub(crate) fn survey(text: &str, source: &str, family: Family) -> Vec<Error> {
+    let mut reader = Reader::new(family, true);
+    let mut problems = Vec::new();
+    let mut skips = false;
+    for (number, line) in text.lines().enumerate() {
+        reader.line = number + 1;
+        let place = || Place { source: source.to_string(), line: number + 1 };
+        if skips {
+            skips = line.trim_end() != "COMMIT";
+            continue;
+        }
+        for problem in reader.problems(line) {
+            skips |= matches!(problem, Problem::Table(_));
+            problems.push(problem.at(place()));
         }
     }
-    if reader.table.is_some() {
-        return Err(Problem::syntax("the text ends before COMMIT").at(at(reader.line)));
+    if let (false, Err(problem)) = (skips, reader.end()) {
+        problems.push(problem.at(Place { source: source.to_string(), line: reader.line }));
     }
-    Ok(reader.read)
+    if problems.is_empty() {
+        problems.extend(load(&mut Ruleset::new(family), text, source, false).err());
+    }
+    problems
 }
 
 struct Reader {
@@ -68,20 +81,40 @@ struct Reader {
     interner: Interner,
 }
 
-/// Why a line was not read.
-enum Unread {
-    Problem(Problem),
-    Table(String),
-}
-
-impl From<Problem> for Unread {
-    fn from(problem: Problem) -> Unread {
-        Unread::Problem(problem)
-    }
-}
-
 impl Reader {
-    fn line(&mut self, line: &str) -> Result<(), Unread> {
+    fn new(family: Family, noflush: bool) -> Reader {
+        Reader {
+            read: Read { transaction: Transaction::new(family), lines: Vec::new() },
+            table: None,
+            line: 0,
+            noflush,
+            interner: Interner::default(),
+        }
+    }
+
+    fn end(&self) -> Result<(), Problem> {
+        match self.table {
+            Some(_) => Err(Problem::syntax("the text ends before COMMIT")),
+            None => Ok(()),
+        }
+    }
+
+    /// Every problem of a line: what is not modelled is cut out of it, and the rest is read again.
+    fn problems(&mut self, line: &str) -> Vec<Problem> {
+        let mut problems = Vec::new();
+        let mut line = line.to_string();
+        while let Err(problem) = self.line(&line) {
+            let rest = problem.cut_out_of(&line);
+            problems.push(problem);
+            match rest {
+                Some(rest) => line = rest,
+                None => break,
+            }
+        }
+        problems
+    }
+
+    fn line(&mut self, line: &str) -> Result<(), Problem> {
         let line = line.trim_end();
         if line.is_empty() || line.starts_with('#') {
             return Ok(());
@@ -89,18 +122,16 @@ impl Reader {
         match (line.strip_prefix('*'), self.table) {
             (Some(name), None) => self.table(name.trim()),
             (Some(_), Some(table)) => {
-                Err(Problem::syntax(format!("table {table} is open: COMMIT must end it")).into())
+                Err(Problem::syntax(format!("table {table} is open: COMMIT must end it")))
             }
-            (None, None) => {
-                Err(Problem::syntax("this line stands in no table: \"*TABLE\" must come first").into())
-            }
-            (None, Some(table)) => Ok(self.step(table, line)?),
+            (None, None) => Err(Problem::syntax("this line stands in no table: \"*TABLE\" must come first")),
+            (None, Some(table)) => self.step(table, line),
         }
     }
 
-    fn table(&mut self, name: &str) -> Result<(), Unread> {
+    fn table(&mut self, name: &str) -> Result<(), Problem> {
         let table = Table::ALL.into_iter().find(|table| table.as_str() == name);
-        let table = table.ok_or_else(|| Unread::Table(name.to_string()))?;
+        let table = table.ok_or_else(|| Problem::Table(name.to_string()))?;
         self.table = Some(table);
         if !self.noflush {
             self.push(table, Op::FlushTable);

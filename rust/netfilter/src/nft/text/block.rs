@@ -18,11 +18,12 @@ pub(super) fn table(script: &mut Script<'_>, table: &Table) -> Result<(), Error>
     if script.cursor.sign("{") {
         script.cursor.skip_ends();
         while !script.cursor.sign("}") {
-            let noun = script.cursor.text("chain, set, map or object")?;
-            if noun == "comment" {
+            if script.cursor.take("comment") {
                 comment = Some(script.cursor.text("a comment")?.into());
             } else {
-                content(script, table, noun, (&mut first, &mut later, &mut rules))?;
+                let mark = script.cursor.mark();
+                let read = content(script, table, (&mut first, &mut later, &mut rules));
+                read.or_else(|error| script.cursor.pass_over(mark, error))?;
             }
             script.cursor.end()?;
             script.cursor.skip_ends();
@@ -43,11 +44,11 @@ type Ops<'a> = &'a mut Vec<(usize, Op)>;
 fn content(
     script: &mut Script<'_>,
     table: &Table,
-    noun: &str,
     (first, later, last): (Ops<'_>, Ops<'_>, Ops<'_>),
 ) -> Result<(), Error> {
     let cursor = &mut script.cursor;
     let line = cursor.place().line;
+    let noun = cursor.text("chain, set, map or object")?;
     match noun {
         "chain" => {
             let name = Name::text(cursor.text("a chain")?);
@@ -98,7 +99,13 @@ pub(super) fn chain(
                 cursor.take("comment");
                 chain.comment = Some(cursor.text("a comment")?.into());
             }
-            _ => rules.push((cursor.place().line, rule(cursor, family)?)),
+            _ => {
+                let (line, mark) = (cursor.place().line, cursor.mark());
+                match rule(cursor, family).and_then(|rule| cursor.end().map(|()| rule)) {
+                    Ok(rule) => rules.push((line, rule)),
+                    Err(error) => cursor.pass_over(mark, error)?,
+                }
+            }
         }
         cursor.end()?;
         cursor.skip_ends();

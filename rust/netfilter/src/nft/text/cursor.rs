@@ -9,11 +9,46 @@ pub(super) struct Cursor<'a> {
     tokens: &'a [Token],
     at: usize,
     source: &'a str,
+    /// Errors of statements that were passed over; `None` where the first one ends the reading.
+    passed_over: Option<Vec<Error>>,
 }
 
 impl<'a> Cursor<'a> {
     pub(super) fn new(tokens: &'a [Token], source: &'a str) -> Cursor<'a> {
-        Cursor { tokens, at: 0, source }
+        Cursor { tokens, at: 0, source, passed_over: None }
+    }
+
+    /// The same, for a reading that goes on behind errors and collects them.
+    pub(super) fn collecting(tokens: &'a [Token], source: &'a str) -> Cursor<'a> {
+        Cursor { passed_over: Some(Vec::new()), ..Cursor::new(tokens, source) }
+    }
+
+    /// What was collected.
+    pub(super) fn collected(self) -> Vec<Error> {
+        self.passed_over.unwrap_or_default()
+    }
+
+    /// The place of the next token, for [`Cursor::pass_over`].
+    pub(super) fn mark(&self) -> usize {
+        self.at
+    }
+
+    /// Behind an error in the statement that began at `mark`: goes on at its end if errors are collected.
+    pub(super) fn pass_over(&mut self, mark: usize, error: Error) -> Result<(), Error> {
+        let Some(collected) = &mut self.passed_over else { return Err(error) };
+        collected.push(error);
+        self.at = mark;
+        let mut depth = 0usize;
+        while let Some(kind) = self.kind() {
+            match kind {
+                Kind::End | Kind::Sign("}") if depth == 0 => break,
+                Kind::Sign("{") => depth += 1,
+                Kind::Sign("}") => depth -= 1,
+                _ => {}
+            }
+            self.at += 1;
+        }
+        Ok(())
     }
 
     /// Where the next token stands.

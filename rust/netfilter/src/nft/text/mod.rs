@@ -18,4 +18,5 @@ mod values;
 pub use self::print::print;
 pub(crate) use self::print_rule::key_text;
 pub use self::print_rule::print_rule;
+pub(crate) use self::script::survey;
 pub use self::script::{load, parse};

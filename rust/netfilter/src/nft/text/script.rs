@@ -43,6 +43,24 @@ pub fn load(ruleset: &mut Ruleset, text: &str, source: &str, now: Time) -> Resul
     })
 }
 
+/// What is wrong with the statements of a script, and with the rule set that they make when nothing is.
+pub(crate) fn survey(text: &str, source: &str) -> Vec<Error> {
+    let tokens = match tokens(text, source) {
+        Ok(tokens) => tokens,
+        Err(error) => return vec![error],
+    };
+    let cursor = Cursor::collecting(&tokens, source);
+    let (transaction, lines) = (Transaction::new(), Vec::new());
+    let mut script = Script { cursor, transaction, lines, shapes: Vec::new(), known: &|_, _| None };
+    let mut last = script.commands().err();
+    let mut errors = script.cursor.collected();
+    if errors.is_empty() && last.is_none() {
+        last = load(&mut Ruleset::new(), text, source, Time::ZERO).err();
+    }
+    errors.extend(last);
+    errors
+}
+
 /// The transaction of a script, and the line of each step.
 fn read(
     text: &str,
@@ -53,16 +71,8 @@ fn read(
     let cursor = Cursor::new(&tokens, source);
     let (transaction, lines) = (Transaction::new(), Vec::new());
     let mut script = Script { cursor, transaction, lines, shapes: Vec::new(), known };
-    loop {
-        script.cursor.skip_ends();
-        if script.cursor.is_done() {
-            return Ok((script.transaction, script.lines));
-        }
-        let line = script.cursor.place().line;
-        script.command()?;
-        script.cursor.end()?;
-        script.lines.resize(script.transaction.steps.len(), line);
-    }
+    script.commands()?;
+    Ok((script.transaction, script.lines))
 }
 
 /// Which form of a command.
@@ -81,6 +91,24 @@ impl Script<'_> {
     pub(super) fn push_at(&mut self, line: usize, table: &Table, op: Op) {
         self.transaction.push(table, op);
         self.lines.resize(self.transaction.steps.len(), line);
+    }
+
+    fn commands(&mut self) -> Result<(), Error> {
+        loop {
+            self.cursor.skip_ends();
+            if self.cursor.is_done() {
+                return Ok(());
+            }
+            let line = self.cursor.place().line;
+            let mark = self.cursor.mark();
+            let read = self.command().and_then(|()| self.cursor.end());
+            if let Err(error) = read {
+                self.cursor.pass_over(mark, error)?;
+                // A brace that closes nothing would be met again and again.
+                self.cursor.sign("}");
+            }
+            self.lines.resize(self.transaction.steps.len(), line);
+        }
     }
 
     fn command(&mut self) -> Result<(), Error> {
@@ -131,6 +159,9 @@ impl Script<'_> {
     fn table(&mut self) -> Result<Table, Error> {
         let family = family(&mut self.cursor).unwrap_or(TableFamily::Ip);
         let name = self.cursor.text("a table")?;
+        if OTHER_FAMILIES.contains(&name) && !self.cursor.at_end() {
+            return self.cursor.not_modelled(format!("table {name}"));
+        }
         Ok(Table::new(family, name))
     }
 
@@ -259,6 +290,9 @@ impl Script<'_> {
         Ok(())
     }
 }
+
+/// Families of tables that are not modelled.
+const OTHER_FAMILIES: [&str; 3] = ["bridge", "arp", "netdev"];
 
 /// A family, if one is named.
 fn family(cursor: &mut Cursor<'_>) -> Option<TableFamily> {

@@ -141,7 +141,7 @@ fn what_is_not_modelled_is_named_with_its_line() {
             "-:3: expression \"jhash\" is not modelled",
         ),
         ("table ip t {\n ct timeout x { }\n}", "-:2: expression \"ct\" is not modelled"),
-        ("table bridge t { }", "-:1: the command should end here: \"t\""),
+        ("table bridge t { }", "-:1: expression \"table bridge\" is not modelled"),
         ("list ruleset", "-:1: expression \"list\" is not modelled"),
         (
             "add table ip t\nadd chain ip t c\nadd rule ip t c log prefix \"x\"",
