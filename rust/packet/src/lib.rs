@@ -4,8 +4,10 @@
 //! Where bytes came in, [`wire::patch`] carries what NAT changed back into them, checksums included.
 
 mod addr;
+pub mod capture;
 mod columns;
 mod headers;
+mod packets;
 mod proto;
 mod tuple;
 pub mod wire;
@@ -13,5 +15,6 @@ pub mod wire;
 pub use addr::{Cidr, Family, parse_ip_lenient};
 pub use columns::{FlowColumns, Verdicts};
 pub use headers::{Fragment, Headers, Quoted, Sctp, SctpChunk, Tcp, TcpOptions, flags};
+pub use packets::{PacketColumns, PacketVerdicts};
 pub use proto::Proto;
 pub use tuple::Tuple;
