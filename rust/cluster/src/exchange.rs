@@ -1,6 +1,6 @@
 //! Bytes through a box, as JSON.
 
-use kdp_host::Exchange;
+use kdp_host::{Exchange, Fate};
 use kdp_packet::Family;
 use serde_json::{Value, json};
 
@@ -14,9 +14,19 @@ pub fn exchange_json(exchange: &Exchange, node: &str) -> Value {
     let told: Vec<Value> =
         exchange.steps.iter().filter_map(|step| steps::event(node, family, step)).collect();
     json!({
+        "reason": reason(exchange, node),
         "verdict": exchange.verdict, "outs": outs, "local": local, "ctstate": exchange.ct_states,
         "rules_walked": exchange.rules_walked, "steps": told,
     })
+}
+
+/// Why the packet went no further; null where it did.
+fn reason(exchange: &Exchange, node: &str) -> Option<String> {
+    match &exchange.fate {
+        None => Some("no host takes these bytes for a packet".to_owned()),
+        Some(Fate::Sent { .. } | Fate::Delivered(_)) => None,
+        Some(fate) => Some(steps::stopped(node, fate).1),
+    }
 }
 
 fn hex(bytes: &[u8]) -> String {

@@ -12,7 +12,6 @@ use crate::device::{DeviceId, LOOPBACK};
 use crate::fate::{Fate, Walk};
 use crate::host::Host;
 use crate::packet::Packet;
-use crate::route::RouteKind;
 use crate::segment::next_segment;
 use crate::{AnswerReason, Error, SendError};
 
@@ -75,13 +74,7 @@ impl<'a> Batch<'a> {
 
     /// The device that packets from `src` come in by: the one back to it. `None` for the box itself.
     fn device_of(&self, src: IpAddr) -> Option<DeviceId> {
-        if self.host.devices.is_local(src) {
-            return None;
-        }
-        match self.host.routes.lookup(src) {
-            Some(RouteKind::Unicast { device, .. }) => Some(device),
-            _ => Some(LOOPBACK),
-        }
+        self.host.way_in(src).unwrap_or(Some(LOOPBACK))
     }
 
     /// The segment that a well-behaved end sends next.
@@ -97,19 +90,20 @@ impl<'a> Batch<'a> {
     }
 }
 
+/// What a packet's end is called in a row.
+pub(crate) fn row_verdict(fate: &Fate) -> RowVerdict {
+    match fate {
+        Fate::Sent { .. } => RowVerdict::Forwarded,
+        Fate::Delivered(_) => RowVerdict::Delivered,
+        Fate::Dropped(_) | Fate::Queued(_) | Fate::SendError(SendError::NotPermitted) => RowVerdict::Dropped,
+        Fate::Answered { why: AnswerReason::NoRoute(..), .. } | Fate::SendError(_) => RowVerdict::NoRoute,
+        Fate::Answered { .. } => RowVerdict::Rejected,
+    }
+}
+
 fn push(out: &mut Verdicts, walk: &Walk, sent: &Tuple) {
-    let (verdict, headers) = match &walk.fate {
-        Fate::Sent { packet, .. } => (RowVerdict::Forwarded, Some(&packet.headers)),
-        Fate::Delivered(packet) => (RowVerdict::Delivered, Some(&packet.headers)),
-        Fate::Dropped(_) | Fate::Queued(_) | Fate::SendError(SendError::NotPermitted) => {
-            (RowVerdict::Dropped, None)
-        }
-        Fate::Answered { why: AnswerReason::NoRoute(..), .. } | Fate::SendError(_) => {
-            (RowVerdict::NoRoute, None)
-        }
-        Fate::Answered { .. } => (RowVerdict::Rejected, None),
-    };
-    let left = headers.map_or(*sent, |headers| headers.tuple(0));
+    let verdict = row_verdict(&walk.fate);
+    let left = walk.fate.headers().map_or(*sent, |headers| headers.tuple(0));
     let bits = |addr: IpAddr| match addr {
         IpAddr::V4(addr) => u32::from(addr),
         IpAddr::V6(addr) => unreachable!("an IPv4 row left with {addr}"),

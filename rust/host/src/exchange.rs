@@ -24,6 +24,8 @@ pub struct Exchange {
     pub ct_states: Vec<&'static str>,
     /// The packet, where `NFQUEUE` holds it: the verdict is `queued`.
     pub held: Option<Box<Held>>,
+    /// What became of it, with the reason; `None` for bytes that no host takes for a packet.
+    pub fate: Option<Fate>,
     /// Every step.
     pub steps: Vec<Step>,
     /// Rules that were looked at.
@@ -35,11 +37,23 @@ pub struct Exchange {
 impl Host {
     /// Takes bytes in by a device, or from the box itself, and tells what became of them.
     pub fn exchange(&mut self, device: Option<&str>, bytes: &[u8], now: Time) -> Result<Exchange, Error> {
+        self.exchange_marked(device, bytes, 0, now)
+    }
+
+    /// The same for a packet that has a mark when it enters.
+    pub fn exchange_marked(
+        &mut self,
+        device: Option<&str>,
+        bytes: &[u8],
+        mark: u32,
+        now: Time,
+    ) -> Result<Exchange, Error> {
         let device = device.map(|name| self.device(name)).transpose()?;
         let mut steps = Steps::default();
-        let Some(packet) = Packet::parse(bytes.to_vec()) else {
+        let Some(mut packet) = Packet::parse(bytes.to_vec()) else {
             return Ok(Exchange::silent("drop"));
         };
+        packet.mark = mark;
         let (is_v6, is_icmp) = (packet.headers.dst.is_ipv6(), packet.headers.proto.is_icmp());
         let walk = if let Some(device) = device {
             self.receive_recorded(device, packet, now, &mut steps)?
@@ -70,6 +84,7 @@ impl Host {
     fn tell(&self, walk: &Walk, steps: Steps) -> Result<Exchange, Error> {
         let mut exchange = Exchange::silent("drop");
         exchange.rules_walked = walk.rules_walked;
+        exchange.fate = Some(walk.fate.clone());
         exchange.ct_states = steps.0.iter().filter_map(ct_state).collect();
         exchange.steps = steps.0;
         if let Fate::Queued(held) = &walk.fate {
@@ -123,6 +138,7 @@ impl Exchange {
             local: Vec::new(),
             ct_states: Vec::new(),
             held: None,
+            fate: None,
             steps: Vec::new(),
             rules_walked: 0,
             is_v6: false,

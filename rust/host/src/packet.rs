@@ -13,6 +13,8 @@ use crate::options::{self, Worked};
 pub struct Packet {
     /// Its headers, as they are now.
     pub headers: Headers,
+    /// Its mark when it enters: what a driver or the sending process (`SO_MARK`) gave it.
+    pub mark: u32,
     bytes: Option<Vec<u8>>,
     /// How it came in pieces.
     pub(crate) pieces: Option<Pieces>,
@@ -21,12 +23,12 @@ pub struct Packet {
 impl Packet {
     /// A packet of which only the headers matter.
     pub fn of(headers: Headers) -> Packet {
-        Packet { headers, bytes: None, pieces: None }
+        Packet { headers, mark: 0, bytes: None, pieces: None }
     }
 
     /// A packet as it came in. `None` for one that a host throws away before any hook.
     pub fn parse(bytes: Vec<u8>) -> Option<Packet> {
-        Some(Packet { headers: wire::parse(&bytes).ok()?, bytes: Some(bytes), pieces: None })
+        Some(Packet { headers: wire::parse(&bytes).ok()?, mark: 0, bytes: Some(bytes), pieces: None })
     }
 
     /// Its bytes, brought up to date with the headers. A packet without bytes is built, without payload.

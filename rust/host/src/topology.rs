@@ -52,6 +52,18 @@ impl Host {
         })
     }
 
+    /// Where a packet from `src` comes from if it comes by the way back: `Some(None)` from the box itself, `Some` device, and
+    /// `None` where no route leads back.
+    pub fn way_in(&self, src: IpAddr) -> Option<Option<crate::DeviceId>> {
+        if self.devices.is_local(src) {
+            return Some(None);
+        }
+        match self.routes.lookup(src)? {
+            RouteKind::Unicast { device, .. } => Some(Some(device)),
+            _ => None,
+        }
+    }
+
     /// Sets a sysctl by its name, `net.` left out or not. What does not exist here is an error.
     pub fn set_sysctl(&mut self, name: &str, value: u32) -> Result<(), Error> {
         let name = name.strip_prefix("net.").unwrap_or(name);
@@ -65,6 +77,15 @@ impl Host {
         }
         Ok(())
     }
+}
+
+/// A device by number.
+pub(crate) fn numbered(host: &Host, number: u32) -> Result<crate::DeviceId, Error> {
+    let found = host.devices.iter().find(|(id, _)| id.0 == number).map(|(id, _)| id);
+    found.ok_or_else(|| Error::Device {
+        found: number.to_string(),
+        devices: host.devices.iter().map(|(id, device)| format!("{} ({})", id.0, device.name)).collect(),
+    })
 }
 
 fn bad(why: String) -> Error {

@@ -126,10 +126,10 @@ impl<'a, C: Choose, R: Record> Context<'a, C, R> {
     /// A packet comes in by `device`.
     pub(crate) fn receive(mut self, device: DeviceId, packet: Packet) -> Result<Walk, Error> {
         let passage = Passage {
+            mark: packet.mark,
             packet,
             input: Some(device),
             output: None,
-            mark: 0,
             zone: None,
             attached: Attached::Nothing,
         };
@@ -139,8 +139,9 @@ impl<'a, C: Choose, R: Record> Context<'a, C, R> {
 
     /// The box itself sends a packet.
     pub(crate) fn send_local(mut self, packet: Packet) -> Result<Walk, Error> {
+        let mark = packet.mark;
         let passage =
-            Passage { packet, input: None, output: None, mark: 0, zone: None, attached: Attached::Nothing };
+            Passage { packet, input: None, output: None, mark, zone: None, attached: Attached::Nothing };
         let end = self.send_out(passage);
         self.finish(end)
     }
