@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     )
     from kdp.explain import Explanation
     from kdp.flows import FlowResult, Flows
-    from kdp.host import Host
+    from kdp.host import Host, PacketResult
     from kdp.objects import (
         Deployment,
         EndpointSlice,
@@ -36,6 +36,7 @@ if TYPE_CHECKING:
         ServiceMonitor,
         StatefulSet,
     )
+    from kdp.packets import Packets, PacketsResult
     from kdp.trace import Exploration, Trace
 
 __all__ = [
@@ -53,6 +54,9 @@ __all__ = [
     "Node",
     "NotFoundError",
     "PacketError",
+    "PacketResult",
+    "Packets",
+    "PacketsResult",
     "Pod",
     "RuleError",
     "Service",
@@ -75,7 +79,7 @@ _HOMES = {
     "kdp.errors": [name for name in __all__ if name.endswith("Error")],
     "kdp.explain": ["Explanation"],
     "kdp.flows": ["FlowResult", "Flows"],
-    "kdp.host": ["Host"],
+    "kdp.host": ["Host", "PacketResult"],
     "kdp.objects": [
         "Deployment",
         "EndpointSlice",
@@ -86,6 +90,7 @@ _HOMES = {
         "ServiceMonitor",
         "StatefulSet",
     ],
+    "kdp.packets": ["Packets", "PacketsResult"],
     "kdp.trace": ["Exploration", "Trace"],
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}

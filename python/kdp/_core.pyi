@@ -2,12 +2,22 @@
 
 import builtins
 from collections.abc import Sequence
-from typing import final
+from typing import Any, final
 
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["Cluster", "Host", "__version__", "conformance", "error_codes", "releases", "rules_support"]
+__all__ = [
+    "Cluster",
+    "Host",
+    "__version__",
+    "conformance",
+    "error_codes",
+    "read_capture",
+    "releases",
+    "rules_support",
+    "write_capture",
+]
 
 __version__: str
 
@@ -23,6 +33,16 @@ def rules_support(kind: str, text: str, name: str) -> str:
     `kind`: `iptables`, `ip6tables`, `nft`, or `auto`; `name`: what the text is called in messages.
     JSON: {"kind": "nft", "findings": [{"line": 3, "text": "...", "code": "...", "message": "..."}]}.
     """
+
+def read_capture(file: bytes) -> list[tuple[int, str | None, int, bytes | None, int, bool]]:
+    """The frames of a pcap or pcapng file, in its order.
+
+    Of each: nanoseconds since 1970; the device, where the file names it; bytes that were cut off; the IP packet, or
+    None; what it is otherwise, an EtherType; whether the machine that captured it sent it.
+    """
+
+def write_capture(packets: Sequence[tuple[int, str, bytes]], pcapng: bool) -> bytes:
+    """A pcap (or pcapng) file of IP packets: nanoseconds since 1970, device, bytes of each."""
 
 def conformance(kind: str, text: str) -> str:
     """Runs one case: JSON in, JSON out.
@@ -49,16 +69,46 @@ class Host:
     def rules(self, tool: str) -> str:
         """The rules as `iptables-save` or `ip6tables-save` lists them."""
 
-    def receive(self, device: str, packet: bytes, now: int) -> bytes:
-        """A packet comes in by `device`.
+    def receive(self, device: str, packet: bytes, now: int, mark: int = 0) -> bytes:
+        """A packet comes in by `device`, with a mark.
 
-        JSON: {"verdict", "outs": [[device, hex], …], "local": [hex, …], "ctstate": [word, …], "steps": [...]}.
+        JSON: {"verdict", "reason" (text, null where it went on), "outs": [[device, hex], …], "local": [hex, …],
+        "ctstate": [word, …], "rules_walked", "steps": [...]}.
 
         Verdicts: `forward`, `local`, `drop`, `reject`, `local+out`, `error:` and the errno's text.
         """
 
-    def send_local(self, packet: bytes, now: int) -> bytes:
+    def send_local(self, packet: bytes, now: int, mark: int = 0) -> bytes:
         """The box itself sends a packet; the same form."""
+
+    def devices(self) -> list[str]:
+        """Names of the devices in the order of their numbers, which begin at 1: `lo` first."""
+
+    def way_in(self, src: str) -> str | None:
+        """The device by which the way back to `src` leads; empty for the box's own addresses, None for no way."""
+
+    def send_packets(
+        self, columns: dict[str, NDArray[Any]]
+    ) -> tuple[
+        NDArray[np.uint8],
+        NDArray[np.uint32],
+        NDArray[np.uint32],
+        NDArray[np.uint16],
+        NDArray[np.uint32],
+        NDArray[np.uint16],
+        NDArray[np.uint8],
+        NDArray[np.uint32],
+    ]:
+        """A batch of packets with complete headers, in order; columns of equal length, IPv4, host byte order.
+
+        Columns: `time_ns` uint64 (never smaller than before), `device` uint32 (its number; 0: the box itself sends),
+        `src`, `dst` uint32, `sport`, `dport` uint16 (ICMP: id; type * 256 + code), `proto`, `flags`, `ttl` uint8,
+        `seq`, `ack`, `mark` uint32, `window`, `length` uint16 (of the whole packet).
+
+        Returns verdict (as `Cluster.send`), device (0: it did not leave), src, sport, dst, dport as they left, the
+        state in connection tracking (0 INVALID, 1 NEW, 2 RELATED, 3 ESTABLISHED, 4 UNTRACKED, 255: it was not
+        looked at) and rules walked. Releases the GIL.
+        """
 
     def conntrack(self, now: int) -> bytes:
         """JSON array of the entries: orig, reply, flags, timeout, mark, zone, tcp state."""

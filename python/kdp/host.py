@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from ipaddress import IPv4Address
+from typing import TYPE_CHECKING, Any
 
 from kdp import _core
 from kdp.errors import RuleError, UnsupportedRuleError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from kdp.packets import Packets, PacketsResult
 
 __all__ = ["Host", "PacketResult"]
 
@@ -22,6 +27,7 @@ class PacketResult:
     ``verdict``: ``forward``, ``local``, ``drop``, ``reject``, ``local+out``, or ``error:`` and the errno's text.
     ``outs``: (device, bytes) of each packet that left. ``local``: packets that the box took for itself.
     ``ctstate``: the packet's state in connection tracking, a word for each pass through PREROUTING or OUTPUT.
+    ``reason``: why it went no further; None where it did. ``rules_walked``: rules that were looked at.
     ``steps``: the walk through hooks, chains and rules, as docs/json-output.md describes events.
     """
 
@@ -29,6 +35,8 @@ class PacketResult:
     outs: tuple[tuple[str, bytes], ...] = ()
     local: tuple[bytes, ...] = ()
     ctstate: tuple[str, ...] = ()
+    reason: str | None = None
+    rules_walked: int = field(default=0, compare=False)
     steps: tuple[Mapping[str, Any], ...] = field(default=(), compare=False)
 
     @classmethod
@@ -40,6 +48,8 @@ class PacketResult:
             outs=tuple((device, bytes.fromhex(packet)) for device, packet in found["outs"]),
             local=tuple(bytes.fromhex(packet) for packet in found["local"]),
             ctstate=tuple(found["ctstate"]),
+            reason=found.get("reason"),
+            rules_walked=found.get("rules_walked", 0),
             steps=tuple(found.get("steps", ())),
         )
 
@@ -85,13 +95,49 @@ class Host:
         """The rules as ``iptables-save`` lists them, with ``tool="nft"`` as ``nft list ruleset`` does."""
         return self._core.rules(tool)
 
-    def receive(self, device: str, packet: bytes) -> PacketResult:
-        """Let a packet (IPv4 or IPv6, from its IP header on) arrive by a device."""
-        return PacketResult.of(self._core.receive(device, packet, self._now))
+    def receive(self, device: str, packet: bytes, *, mark: int = 0) -> PacketResult:
+        """Let a packet (IPv4 or IPv6, from its IP header on) arrive by a device, with a mark if it has one there."""
+        return PacketResult.of(self._core.receive(device, packet, self._now, mark))
 
-    def send_local(self, packet: bytes) -> PacketResult:
-        """Send a packet as a process on the box does through a raw socket."""
-        return PacketResult.of(self._core.send_local(packet, self._now))
+    def send_local(self, packet: bytes, *, mark: int = 0) -> PacketResult:
+        """Send a packet as a process on the box does through a raw socket, with the mark of its socket."""
+        return PacketResult.of(self._core.send_local(packet, self._now, mark))
+
+    @property
+    def devices(self) -> list[str]:
+        """The names of the devices, ``lo`` first."""
+        return self._core.devices()
+
+    def way_in(self, src: str) -> str | None:
+        """The device by which a packet from ``src`` comes if it comes by the way back.
+
+        Empty for the box's own addresses, None where no route leads back.
+        """
+        return self._core.way_in(src)
+
+    def packet(self, line: str, *, device: str | None = None) -> PacketResult:
+        """Send a packet that a line of text describes (docs/packets.md): ``"tcp 10.0.0.9:4000 > 10.96.0.10:80 S"``.
+
+        It comes in by the device that the line names, else by ``device``, else by the way back to its source.
+        """
+        from kdp.packet_run import PacketRun
+
+        return PacketRun(self, device).send(line).result
+
+    def send(self, packets: Packets) -> PacketsResult:
+        """Send a batch of packets with complete headers, in order. The result equals that of one packet after another.
+
+        Times are those of the batch; the clock of the box is behind them afterwards.
+        """
+        from kdp.packets import PacketsResult
+
+        sources = set(packets.src.tolist()) if packets.device is None else ()
+        ways = {source: self.way_in(str(IPv4Address(source))) for source in sources}
+        columns = packets.core_columns(self.devices, ways, self._now)
+        result = PacketsResult(packets, self.devices, self._core.send_packets(columns))
+        if len(packets):
+            self._now = int(columns["time_ns"][-1])
+        return result
 
     def conntrack(self) -> list[dict[str, Any]]:
         """The connection tracking entries: orig, reply, flags, timeout (seconds), mark, zone, and tcp.state for TCP."""

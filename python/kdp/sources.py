@@ -15,7 +15,7 @@ from typing import Any
 from kdp.arguments import bad_argument, nearest
 from kdp.errors import LoadError, UsageError
 
-__all__ = ["Source", "from_objects", "from_paths"]
+__all__ = ["Source", "from_objects", "from_paths", "read_bytes"]
 
 Source = tuple[str, bytes]
 """A name for messages, and the bytes."""
@@ -51,6 +51,11 @@ def from_objects(objects: Iterable[Mapping[str, Any]]) -> list[Source]:
     except (TypeError, ValueError) as error:
         raise bad_argument("kdp.Cluster(objects=...)", f"a manifest is plain JSON: {error}") from None
     return [("objects", text.encode())]
+
+
+def read_bytes(path: str) -> bytes:
+    """Read one file, or standard input for ``-``; the errors are those of ``from_paths``."""
+    return _read(path)
 
 
 def _as_manifest(value: object) -> object:

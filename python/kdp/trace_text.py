@@ -8,7 +8,7 @@ from typing import Any
 
 from kdp.ansi import Paint
 
-__all__ = ["exploration_text", "trace_text"]
+__all__ = ["event_lines", "exploration_text", "trace_text"]
 
 Json = Mapping[str, Any]
 
@@ -144,6 +144,11 @@ EVENTS: dict[str, Callable[[Json, Paint], Iterator[str]]] = {
     "drop": _fault,
     "reject": _fault,
 }
+
+
+def event_lines(event: Json, paint: Paint) -> Iterator[str]:
+    """Tell one event of a walk."""
+    return EVENTS.get(event["kind"], _plain)(event, paint)
 
 
 def _fold(line: str, width: int) -> list[str]:

@@ -8,6 +8,7 @@ pub(crate) fn error_codes() -> Vec<&'static str> {
     let all = [
         kdp_kube::CODES,
         kdp_kube::labels::CODES,
+        kdp_packet::capture::CODES,
         kdp_netfilter::CODES,
         kdp_host::CODES,
         kdp_proxy::CODES,

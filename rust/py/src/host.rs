@@ -5,14 +5,17 @@ use std::sync::Mutex;
 use kdp_cluster::{nft_listing, topology};
 use kdp_host::{Held, Host as Core};
 use kdp_netfilter::{nft, text};
-use kdp_packet::Family;
+use kdp_packet::{Family, parse_ip_lenient};
 use kdp_sim::Time;
 use pyo3::prelude::*;
-use pyo3::types::PyBytes;
+use pyo3::types::{PyBytes, PyDict};
 use serde_json::Value;
 
+use crate::columns::give;
 use crate::errors::{raise, usage};
 use crate::guarded::Guarded;
+use crate::interrupt::Interrupt;
+use crate::packet_columns::{Columns, Given};
 
 /// One Linux box: devices, addresses, routes, sysctls, rules, connection tracking.
 #[pyclass(frozen, module = "kdp._core")]
@@ -67,24 +70,65 @@ impl Host {
         self.core.run(py, |core| Ok(text::print(core.ruleset(family))))
     }
 
+    #[pyo3(signature = (device, packet, now, mark=0))]
     fn receive<'py>(
         &self,
         py: Python<'py>,
         device: &str,
         packet: &[u8],
         now: u64,
+        mark: u32,
     ) -> PyResult<Bound<'py, PyBytes>> {
         self.core.json(py, |core| {
-            let exchange = core.exchange(Some(device), packet, Time(now))?;
+            let exchange = core.exchange_marked(Some(device), packet, mark, Time(now))?;
             Ok(told(core, exchange, &self.held))
         })
     }
 
-    fn send_local<'py>(&self, py: Python<'py>, packet: &[u8], now: u64) -> PyResult<Bound<'py, PyBytes>> {
+    #[pyo3(signature = (packet, now, mark=0))]
+    fn send_local<'py>(
+        &self,
+        py: Python<'py>,
+        packet: &[u8],
+        now: u64,
+        mark: u32,
+    ) -> PyResult<Bound<'py, PyBytes>> {
         self.core.json(py, |core| {
-            let exchange = core.exchange(None, packet, Time(now))?;
+            let exchange = core.exchange_marked(None, packet, mark, Time(now))?;
             Ok(told(core, exchange, &self.held))
         })
+    }
+
+    fn devices(&self, py: Python<'_>) -> PyResult<Vec<String>> {
+        self.core.run(py, |core| Ok(core.devices.iter().map(|(_, device)| device.name.to_string()).collect()))
+    }
+
+    fn way_in(&self, py: Python<'_>, src: &str) -> PyResult<Option<String>> {
+        let src = parse_ip_lenient(src).ok_or_else(|| usage(py, &format!("{src:?} is no IP address")))?;
+        self.core.run(py, |core| {
+            let device = core.way_in(src);
+            Ok(device.map(|device| device.map_or(String::new(), |id| core.devices.get(id).name.to_string())))
+        })
+    }
+
+    fn send_packets<'py>(&self, py: Python<'py>, columns: &Bound<'py, PyDict>) -> PyResult<Columns<'py>> {
+        let given = Given::read(columns)?;
+        let (out, interrupt) = self.core.run(py, move |core| {
+            let interrupt = Interrupt::new();
+            let out = core.send_packets(&given.columns(), || interrupt.go_on())?;
+            Ok((out, interrupt))
+        })?;
+        interrupt.check()?;
+        Ok((
+            give(py, out.verdict),
+            give(py, out.device),
+            give(py, out.src),
+            give(py, out.sport),
+            give(py, out.dst),
+            give(py, out.dport),
+            give(py, out.state),
+            give(py, out.rules_walked),
+        ))
     }
 
     fn ip(&self, py: Python<'_>, arguments: Vec<String>) -> PyResult<u8> {

@@ -2,12 +2,14 @@
 
 #![allow(clippy::needless_pass_by_value, reason = "PyO3 hands arguments over by value")]
 
+mod capture;
 mod cluster;
 mod columns;
 mod errors;
 mod guarded;
 mod host;
 mod interrupt;
+mod packet_columns;
 
 use pyo3::prelude::*;
 
@@ -16,6 +18,8 @@ use pyo3::prelude::*;
 mod _core {
     use pyo3::prelude::*;
 
+    #[pymodule_export]
+    use super::capture::{read_capture, write_capture};
     #[pymodule_export]
     use super::cluster::Cluster;
     #[pymodule_export]
