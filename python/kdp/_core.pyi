@@ -231,6 +231,24 @@ class Cluster:
     def topology(self, node: str) -> bytes:
         """A node's devices, addresses, routes and sysctls: JSON in the form that `Host` takes."""
 
+    def proxy_metrics(self, node: str) -> str:
+        """The metrics page of a node's kube-proxy, in Prometheus' text format."""
+
+    def proxy_service_health(self, node: str, namespace: str, name: str, family: str) -> bytes:
+        """JSON: a health-check node port's answer, `{"port", "status", "headers", "body"}`; null if there is none."""
+
+    def proxy_healthz(self, node: str, live: bool) -> int:
+        """The status code of `/healthz`, or of `/livez`; each answer is counted."""
+
+    def proxy_refuse(self, node: str, syncs: int) -> None:
+        """The kernel refuses so many of the next syncs of a node's kube-proxy."""
+
+    def proxy_restart(self, node: str) -> None:
+        """Starts a node's kube-proxy anew."""
+
+    def flush_rules(self, node: str) -> None:
+        """Flushes iptables' rules of a node, as `iptables -F` and `-X` do in each table."""
+
     def conntrack(self, node: str) -> str:
         """A node's connection tracking table, in the conntrack tool's own text."""
 

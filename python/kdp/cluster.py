@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
     from kdp.explain import Explanation
     from kdp.flows import FlowResult, Flows
+    from kdp.proxy import ProxyRef
     from kdp.trace import Exploration, Trace
 
 __all__ = ["Cluster", "NodePods", "NodeRef", "PodRef", "ServiceRef"]
@@ -399,6 +400,17 @@ class NodeRef:
     def rules(self, *, family: str = "IPv4", form: str = "save") -> str:
         """Give its rules as text; see ``Cluster.rules``."""
         return self.cluster.rules(self.name, family=family, form=form)
+
+    @property
+    def proxy(self) -> ProxyRef:
+        """Its kube-proxy as a process."""
+        from kdp.proxy import ProxyRef
+
+        return ProxyRef(self.cluster, self.name)
+
+    def flush_rules(self) -> None:
+        """Flush its iptables rules behind kube-proxy's back; with timers kube-proxy sees it within ``syncPeriod``."""
+        self.cluster.core.flush_rules(self.name)
 
     def conntrack(self) -> str:
         """Give its connection tracking table, a connection on a line."""

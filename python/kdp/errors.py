@@ -112,6 +112,7 @@ CODES: dict[str, type[KdpError]] = {
     "kind-unknown": NotFoundError,
     "name-ambiguous": UsageError,
     "no-cluster-ip": UsageError,
+    "no-health-check": UsageError,
     "proxy-unknown-release": UnsupportedError,
     "proxy-mode-not-modelled": UnsupportedError,
     "proxy-option-unknown": UsageError,

@@ -30,6 +30,7 @@ COMMANDS = {
     "packet": "Send packets through one box with rules of your own.",
     "replay": "Send a capture (pcap, pcapng) through one box.",
     "conntrack": "List, delete or flush connections, as the conntrack tool does, after a replay.",
+    "proxy": "Print what a kube-proxy says about itself: metrics, health.",
     "bench": "Measure: rules walked and time for each new connection.",
     "completion": "Print a completion script for bash, zsh or fish.",
     "version": "Print the version and the Kubernetes releases that are emulated.",

@@ -6,12 +6,14 @@ use kdp_kube::endpoints::{Controller, ServiceKey, Settings, perform, words};
 use kdp_kube::load::{Source, load};
 use kdp_kube::object::{EndpointSlice, Endpoints, KindName, Object, ObjectKey};
 use kdp_kube::{Change, Cursor, Store, complete, defaults, validate};
-use kdp_proxy::View;
+use kdp_packet::Family;
+use kdp_proxy::{Changed, View};
 use kdp_sim::Time;
 
 use crate::directory::Directory;
 use crate::edges::{Edge, InFlight};
 use crate::options::Options;
+use crate::proxy::Trigger;
 use crate::world::{Nodes, World};
 use crate::{Error, node::Node};
 
@@ -42,7 +44,14 @@ impl Cluster {
         controllers.settle(&slices, &endpoints);
         let notes = notes.iter().map(ToString::to_string).collect();
         let view = View::new(options.profile);
-        let world = World { options, store, directory: Directory::default(), view, now: Time::ZERO };
+        let world = World {
+            options,
+            store,
+            directory: Directory::default(),
+            view,
+            now: Time::ZERO,
+            triggers: Vec::new(),
+        };
         let mut cluster = Cluster {
             world,
             nodes: Nodes::default(),
@@ -54,6 +63,12 @@ impl Cluster {
         };
         cluster.see_all()?;
         cluster.settle()?;
+        if cluster.world.options.proxy_timers {
+            // A timer asks: from here on every node has its own.
+            for name in cluster.node_names() {
+                cluster.node(&name)?;
+            }
+        }
         Ok(cluster)
     }
 
@@ -120,9 +135,10 @@ impl Cluster {
         Ok(())
     }
 
-    /// When something happens next: a change arrives, or a controller's sync is due.
+    /// When something happens next: a change arrives, or the sync of a controller or a kube-proxy is due.
     fn next_at(&mut self) -> Option<Time> {
-        self.in_flight.next_at().into_iter().chain(self.controllers.next_at()).min()
+        let next = [self.in_flight.next_at(), self.controllers.next_at(), self.nodes.next_at()];
+        next.into_iter().flatten().min()
     }
 
     /// A node, in line with what it knows by now.
@@ -160,14 +176,30 @@ impl Cluster {
                     self.controllers.apply(self.world.now, &change);
                 } else {
                     see(&mut self.world.view, change.before.as_deref(), change.after.as_deref())?;
+                    self.trigger(edge);
                 }
             }
             if self.controllers.next_at().is_none_or(|at| at > self.world.now) {
-                self.world.view.drain();
-                return Ok(());
+                let changed = self.world.view.drain();
+                return if self.world.options.proxy_timers { self.wake(&changed) } else { Ok(()) };
             }
             self.sync_controllers();
         }
+    }
+
+    /// Notes when a slice came, and when it was written.
+    fn trigger(&mut self, edge: Edge) {
+        if edge == Edge::SliceToNode {
+            let arrived = self.world.now;
+            let written = self.world.options.latency.departure(edge, arrived);
+            self.world.triggers.push(Trigger { written, arrived });
+        }
+    }
+
+    fn wake(&mut self, changed: &Changed) -> Result<(), Error> {
+        let families = [(Family::V4, &changed.v4), (Family::V6, &changed.v6)];
+        let families = families.into_iter().filter(|(_, names)| !names.is_empty()).map(|(family, _)| family);
+        self.nodes.wake(&self.world, &families.collect::<Vec<_>>())
     }
 
     /// The changes since the last time, taken off the store's log.

@@ -44,6 +44,11 @@ impl Latency {
         self.0[edge as usize] = nanos;
     }
 
+    /// When an event left that arrives at `now`.
+    pub fn departure(&self, edge: Edge, now: Time) -> Time {
+        Time(now.as_nanos().saturating_sub(self.0[edge as usize]))
+    }
+
     /// When an event that leaves at `now` arrives.
     pub fn arrival(&self, edge: Edge, now: Time) -> Time {
         now + std::time::Duration::from_nanos(self.0[edge as usize])

@@ -19,6 +19,8 @@ pub mod nft_listing;
 mod node;
 mod options;
 mod path;
+mod proxy;
+mod proxy_answers;
 mod question;
 mod steps;
 pub mod topology;

@@ -6,13 +6,14 @@ use std::sync::Arc;
 use kdp_host::{Device, DeviceId, Host, RouteKind, Routes};
 use kdp_netfilter::conntrack::Settings as ConntrackSettings;
 use kdp_packet::{Cidr, Family};
-use kdp_proxy::{Config, Extent, Mode, NftProxier, NodeFacts, Proxier, View};
+use kdp_proxy::{Config, Mode, NodeFacts, View};
 use kdp_sim::{Chance, Time};
 
 use crate::Error;
 use crate::directory::Place;
 use crate::options::Options;
 use crate::path::Way;
+use crate::proxy::{Proxy, Trigger};
 
 /// The device towards other nodes and the world.
 pub(crate) const UPLINK: &str = "eth0";
@@ -24,14 +25,8 @@ pub(crate) struct Node {
     pub(crate) host: Host,
     uplink: DeviceId,
     bridge: DeviceId,
-    proxiers: Vec<FamilyProxier>,
+    pub(crate) proxy: Proxy,
     placed: u64,
-}
-
-/// kube-proxy for one family, in the mode that it runs in.
-enum FamilyProxier {
-    Iptables(Family, Box<Proxier>),
-    Nftables(Box<NftProxier>),
 }
 
 impl Node {
@@ -42,6 +37,8 @@ impl Node {
         facts: &NodeFacts,
         options: &Options,
         pod_cidrs: &[Cidr],
+        triggers: usize,
+        now: Time,
     ) -> Result<Node, Error> {
         let config = config(name, place, options, pod_cidrs)?;
         let mut host = Host::new(name, ConntrackSettings::default(), Chance::new(options.seed));
@@ -50,8 +47,8 @@ impl Node {
         host.sysctls.route_localnet = config.mode == Mode::Iptables && config.iptables_localhost_nodeports;
         let uplink = host.devices.add(Device::new(UPLINK, &[]));
         let bridge = host.devices.add(Device::new(BRIDGE, &[]));
-        let proxiers = config.families.iter().map(|family| FamilyProxier::new(&config, facts, *family));
-        let mut node = Node { uplink, bridge, proxiers: proxiers.collect(), host, placed: 0 };
+        let proxy = Proxy::new(config, facts, triggers, options.proxy_timers, now);
+        let mut node = Node { uplink, bridge, proxy, host, placed: 0 };
         node.place(place);
         Ok(node)
     }
@@ -85,27 +82,14 @@ impl Node {
         routes
     }
 
-    /// Brings the rules in line with the view. The cost follows what changed since the last time.
-    pub(crate) fn sync(&mut self, view: &View, now: Time) -> Result<(), Error> {
-        self.proxiers.iter_mut().try_for_each(|proxier| proxier.sync(&mut self.host, view, now))
-    }
-
-    /// Takes a change of the Node object, and of the networks that ServiceCIDR objects name.
-    pub(crate) fn set_facts(&mut self, facts: &NodeFacts, service_cidrs: &[Cidr]) {
-        for proxier in &mut self.proxiers {
-            match proxier {
-                FamilyProxier::Iptables(_, proxier) => proxier.set_node(facts),
-                FamilyProxier::Nftables(proxier) => {
-                    proxier.set_node(facts);
-                    proxier.set_service_cidrs(service_cidrs);
-                }
-            }
-        }
+    /// Brings the rules in line with the view, or does what is due. The cost follows what changed since the last time.
+    pub(crate) fn sync(&mut self, view: &View, triggers: &[Trigger], now: Time) -> Result<(), Error> {
+        self.proxy.sync(&mut self.host, view, triggers, now)
     }
 
     /// Whether its rules are nftables'.
     pub(crate) fn is_nftables(&self) -> bool {
-        self.proxiers.iter().any(|proxier| matches!(proxier, FamilyProxier::Nftables(_)))
+        self.proxy.is_nftables()
     }
 
     /// The device that a packet comes in by; `None` for one of the node itself.
@@ -120,36 +104,6 @@ impl Node {
     /// The device towards everybody who is no Pod of this node.
     pub(crate) fn uplink(&self) -> DeviceId {
         self.uplink
-    }
-}
-
-impl FamilyProxier {
-    fn new(config: &Config, facts: &NodeFacts, family: Family) -> FamilyProxier {
-        match config.mode {
-            Mode::Iptables => FamilyProxier::Iptables(family, Box::new(Proxier::new(config, facts, family))),
-            Mode::Nftables => FamilyProxier::Nftables(Box::new(NftProxier::new(config, facts, family))),
-        }
-    }
-
-    fn sync(&mut self, host: &mut Host, view: &View, now: Time) -> Result<(), Error> {
-        let done = match self {
-            FamilyProxier::Iptables(family, proxier) if proxier.is_behind(view) => {
-                let synced = proxier.sync(view, host.ruleset(*family), now, Extent::Changed);
-                host.apply(&synced.transaction).map(drop)
-            }
-            FamilyProxier::Nftables(proxier) if proxier.is_behind(view) => {
-                let synced = proxier.sync(view, now)?;
-                let mut changes = synced.cleanup.iter().chain([&synced.transaction]);
-                changes.try_for_each(|change| host.apply_nft(change, now))
-            }
-            _ => return Ok(()),
-        };
-        match self {
-            _ if done.is_ok() => {}
-            FamilyProxier::Iptables(_, proxier) => proxier.failed(),
-            FamilyProxier::Nftables(proxier) => proxier.failed(),
-        }
-        Ok(done?)
     }
 }
 

@@ -7,7 +7,7 @@ use kdp_host::{DeviceId, Host, Packet, Record, Walk};
 use kdp_kube::Store;
 use kdp_kube::object::{KindName, Node as NodeObject, ObjectKey};
 use kdp_netfilter::vm::Choose;
-use kdp_packet::Cidr;
+use kdp_packet::{Cidr, Family};
 use kdp_proxy::{NodeFacts, View};
 use kdp_sim::Time;
 use serde_json::Value;
@@ -16,6 +16,7 @@ use crate::Error;
 use crate::directory::{Directory, Place};
 use crate::node::Node;
 use crate::options::Options;
+use crate::proxy::Trigger;
 
 /// Objects, and what is derived from them for all nodes together.
 #[derive(Clone)]
@@ -25,6 +26,8 @@ pub(crate) struct World {
     pub(crate) directory: Directory,
     pub(crate) view: View,
     pub(crate) now: Time,
+    /// Events of slices that came to the nodes, in order.
+    pub(crate) triggers: Vec<Trigger>,
 }
 
 /// The nodes that somebody asked for.
@@ -70,14 +73,43 @@ impl Nodes {
         let nowhere = Place::default();
         let place = place.unwrap_or(&nowhere);
         if !self.0.contains_key(name) {
-            let node = Node::boot(name, place, &facts, &world.options, &world.directory.pod_cidrs())?;
+            let node = Node::boot(
+                name,
+                place,
+                &facts,
+                &world.options,
+                &world.directory.pod_cidrs(),
+                world.triggers.len(),
+                world.now,
+            )?;
             self.0.insert(name.into(), node);
         }
         let node = self.0.get_mut(name).expect("it is there now");
         node.place(place);
-        node.set_facts(&facts, &world.service_cidrs());
-        node.sync(&world.view, world.now)?;
+        node.proxy.set_facts(&facts, &world.service_cidrs(), &world.view, world.now);
+        node.sync(&world.view, &world.triggers, world.now)?;
         Ok(node)
+    }
+
+    /// A node that was opened before.
+    pub(crate) fn get(&mut self, name: &str) -> &mut Node {
+        self.0.get_mut(name).expect("it was opened just now")
+    }
+
+    /// When a node's kube-proxy does something by itself next.
+    pub(crate) fn next_at(&self) -> Option<Time> {
+        self.0.values().filter_map(|node| node.proxy.next_at()).min()
+    }
+
+    /// The view changed in a family, and what is due now is done.
+    pub(crate) fn wake(&mut self, world: &World, changed: &[Family]) -> Result<(), Error> {
+        for node in self.0.values_mut() {
+            for family in changed {
+                node.proxy.request(*family, world.now);
+            }
+            node.sync(&world.view, &world.triggers, world.now)?;
+        }
+        Ok(())
     }
 }
 

@@ -29,6 +29,10 @@ pub struct Profile {
     pub watch: Watch,
     /// Which of several copies of one endpoint counts.
     pub copies: Copies,
+    /// How syncs are spaced.
+    pub pacing: Pacing,
+    /// Which entries of connection tracking a sync deletes.
+    pub cleanup: Cleanup,
     /// Decimals of `--probability`.
     pub probability_decimals: u8,
     /// What nftables mode writes.
@@ -87,6 +91,26 @@ pub enum Copies {
     NotTerminatingWins,
 }
 
+/// How syncs are spaced: `minSyncPeriod`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Pacing {
+    /// That long from start to start, but two may follow each other (up to 1.33).
+    Burst,
+    /// That long from the end of one to the start of the next (1.34 on).
+    AfterEnd,
+}
+
+/// How stale UDP entries are found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Cleanup {
+    /// By what each change was (up to 1.31).
+    Events,
+    /// By comparing all entries with the Services, less those without serving endpoints (1.32 to 1.36).
+    Reconciler,
+    /// By comparing all entries with all Services: later than 1.36, and an option here.
+    Fixed,
+}
+
 impl Profile {
     /// The first release with a profile.
     pub const FIRST: u8 = 30;
@@ -108,6 +132,8 @@ impl Profile {
             zero_source_range_opens: minor >= 34,
             watch: if minor >= 36 { Watch::LabelByKind } else { Watch::BothLabels },
             copies: if minor >= 36 { Copies::NotTerminatingWins } else { Copies::LocalWins },
+            pacing: if minor >= 34 { Pacing::AfterEnd } else { Pacing::Burst },
+            cleanup: if minor >= 32 { Cleanup::Reconciler } else { Cleanup::Events },
             probability_decimals: 10,
             nft: NftProfile::of(minor),
         })

@@ -24,8 +24,6 @@ use crate::node::NodeFacts;
 use crate::select::{Chooser, select};
 use crate::view::{Cursor, FamilyView, ServicePort, ServicePorts, View};
 
-/// `--iptables-sync-period`: in large clusters stale chains are looked for at most this often.
-pub const SYNC_PERIOD: Duration = Duration::from_secs(30);
 /// A full sync happens at least this often. Source: kube-proxy, `proxyutil.FullSyncPeriod`.
 pub const FULL_SYNC_PERIOD: Duration = Duration::from_secs(3600);
 /// Above this many endpoints comments are left out. Source: kube-proxy, `largeClusterEndpointsThreshold`.
@@ -112,6 +110,11 @@ impl Proxier {
     /// The options that it works by.
     pub fn settings(&self) -> &Settings {
         &self.settings
+    }
+
+    /// How far it has read the view.
+    pub fn cursor(&self) -> Cursor {
+        self.cursor
     }
 
     /// Takes a change of this node's labels; a new zone makes the next sync a full one.
@@ -275,7 +278,7 @@ impl Proxier {
 
     /// The stale chains that this sync deletes: all, but in a large cluster only once a sync period.
     fn take_stale(&mut self, large: bool, now: Time) -> Vec<Name> {
-        if large && self.cleaned_at.is_some_and(|at| now.since(at) <= SYNC_PERIOD) {
+        if large && self.cleaned_at.is_some_and(|at| now.since(at) <= self.settings.sync_period) {
             return Vec::new();
         }
         self.cleaned_at = Some(now);

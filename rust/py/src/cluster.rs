@@ -148,6 +148,38 @@ impl Cluster {
         self.0.json(py, |core| core.topology(node))
     }
 
+    fn proxy_metrics(&self, py: Python<'_>, node: &str) -> PyResult<String> {
+        self.0.run(py, |core| core.proxy_metrics(node))
+    }
+
+    fn proxy_service_health<'py>(
+        &self,
+        py: Python<'py>,
+        node: &str,
+        namespace: &str,
+        name: &str,
+        family: &str,
+    ) -> PyResult<Bound<'py, PyBytes>> {
+        let family = self::family(py, family)?;
+        self.0.json(py, |core| core.proxy_service_health(node, namespace, name, family))
+    }
+
+    fn proxy_healthz(&self, py: Python<'_>, node: &str, live: bool) -> PyResult<u16> {
+        self.0.run(py, |core| core.proxy_healthz(node, live))
+    }
+
+    fn proxy_refuse(&self, py: Python<'_>, node: &str, syncs: u32) -> PyResult<()> {
+        self.0.run(py, |core| core.proxy_refuse(node, syncs))
+    }
+
+    fn proxy_restart(&self, py: Python<'_>, node: &str) -> PyResult<()> {
+        self.0.run(py, |core| core.proxy_restart(node))
+    }
+
+    fn flush_rules(&self, py: Python<'_>, node: &str) -> PyResult<()> {
+        self.0.run(py, |core| core.flush_rules(node))
+    }
+
     fn conntrack(&self, py: Python<'_>, node: &str) -> PyResult<String> {
         self.0.run(py, |core| core.conntrack(node))
     }

@@ -8,10 +8,11 @@ use kdp_packet::{Cidr, Family, parse_ip_lenient};
 use serde_json::{Map, Value};
 
 use super::{Config, DetectLocal, Mode, NodePortAddresses, duration};
+use crate::profile::Cleanup;
 use crate::{Error, Profile, error::Result};
 
 /// Every option of a block. `release` is for the record, `serviceCIDRs` is read by nftables mode alone.
-const OPTIONS: [&str; 20] = [
+const OPTIONS: [&str; 21] = [
     "mode",
     "version",
     "release",
@@ -32,6 +33,7 @@ const OPTIONS: [&str; 20] = [
     "syncPeriod",
     "minSyncPeriod",
     "featureGates",
+    "conntrackCleanup",
 ];
 
 pub(super) fn read(block: &Value) -> Result<Config> {
@@ -50,7 +52,7 @@ pub(super) fn read(block: &Value) -> Result<Config> {
     let config = Config {
         mode,
         hostname_override,
-        profile: block.gated(block.text("version")?.map_or(Ok(default.profile), str::parse::<Profile>)?)?,
+        profile: block.profile(default.profile)?,
         families: block.families()?.unwrap_or(default.families),
         node_ips: block.list("nodeIPs", "an IP address", parse_ip_lenient)?,
         primary_node_ips: block.primary_node_ips()?,
@@ -105,6 +107,19 @@ impl<'a> Block<'a> {
             read.ok_or_else(|| Error::option(format!("{option}[{i}]"), &value, allowed))
         };
         list.iter().enumerate().map(item).collect()
+    }
+
+    /// The release, with the feature gates and the generation of cleanup that were chosen.
+    fn profile(&self, default: Profile) -> Result<Profile> {
+        let profile = self.gated(self.text("version")?.map_or(Ok(default), str::parse::<Profile>)?)?;
+        let cleanup =
+            self.read("conntrackCleanup", "events, reconciler or fixed", |value| match value.as_str()? {
+                "events" => Some(Cleanup::Events),
+                "reconciler" => Some(Cleanup::Reconciler),
+                "fixed" => Some(Cleanup::Fixed),
+                _ => None,
+            })?;
+        Ok(Profile { cleanup: cleanup.unwrap_or(profile.cleanup), ..profile })
     }
 
     fn duration(&self, option: &str) -> Result<Option<Duration>> {

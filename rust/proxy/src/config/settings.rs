@@ -2,6 +2,7 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::sync::Arc;
+use std::time::Duration;
 
 use kdp_netfilter::{DevicePattern, Match, Test};
 use kdp_packet::{Cidr, Family};
@@ -35,6 +36,8 @@ pub struct Settings {
     pub nfacct: bool,
     /// Whether INVALID packets are dropped on forward.
     pub drop_invalid: bool,
+    /// How often stale chains are looked for in a large cluster.
+    pub sync_period: Duration,
 }
 
 /// A test for packets of local pods.
@@ -82,6 +85,7 @@ impl Settings {
             mark: 1 << config.masquerade_bit,
             nfacct: config.nfacct && config.profile.nfacct,
             drop_invalid: !config.tcp_be_liberal,
+            sync_period: config.sync_period,
         }
     }
 }

@@ -50,7 +50,7 @@ fn ensure_chain(transaction: &mut Transaction, ruleset: &Ruleset, table: Table, 
 }
 
 /// Whether the canaries of a former sync are still there.
-pub(crate) fn canaries_live(ruleset: &Ruleset) -> bool {
+pub fn canaries_live(ruleset: &Ruleset) -> bool {
     [Table::Mangle, Table::Nat, Table::Filter]
         .iter()
         .all(|table| ruleset.find(*table, &CHAINS.canary).is_some())

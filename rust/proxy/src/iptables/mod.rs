@@ -12,7 +12,8 @@ mod jumps;
 mod rule;
 mod section;
 
-pub(crate) use assemble::{Input, Scope, canaries_live, ensure, service_chains};
+pub use assemble::canaries_live;
+pub(crate) use assemble::{Input, Scope, ensure, service_chains};
 pub(crate) use chains::Shared;
 pub(crate) use fixed::FixedCounts;
 pub use section::{EndpointChains, Section, section};

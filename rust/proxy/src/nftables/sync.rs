@@ -96,6 +96,11 @@ impl NftProxier {
         &self.settings
     }
 
+    /// How far it has read the view.
+    pub fn cursor(&self) -> Cursor {
+        self.cursor
+    }
+
     /// The table that it writes.
     pub fn table(&self) -> &Table {
         &self.table

@@ -20,6 +20,7 @@ pub use slice::{Backend, Endpoint, SliceFacts, slice_facts};
 pub use slices::{EndpointsMap, PortEndpoints};
 
 use crate::error::Result;
+use crate::metrics::ChangeCounts;
 use crate::names::{PortName, ServiceName};
 use crate::profile::Profile;
 use services::Services;
@@ -33,6 +34,7 @@ pub struct View {
     profile: Profile,
     families: [FamilyView; 2],
     slice_owners: BTreeMap<(Arc<str>, Arc<str>), ServiceName>,
+    changes_seen: ChangeCounts,
 }
 
 /// One family's part of a [`View`].
@@ -43,7 +45,14 @@ pub struct FamilyView {
     endpoints_known: usize,
     version: u64,
     changes: BTreeMap<u64, ServiceName>,
-    changed_at: BTreeMap<ServiceName, u64>,
+    changed_at: BTreeMap<ServiceName, ChangedAt>,
+}
+
+/// The versions in which a Service changed last, and in which its slices did.
+#[derive(Clone, Copy, Debug, Default)]
+struct ChangedAt {
+    any: u64,
+    slices: u64,
 }
 
 /// How far somebody has read a [`FamilyView`]; the default has read nothing.
@@ -62,7 +71,12 @@ pub struct Changed {
 impl View {
     /// An empty one for proxies of a release.
     pub fn new(profile: Profile) -> View {
-        View { profile, families: Default::default(), slice_owners: BTreeMap::new() }
+        View {
+            profile,
+            families: Default::default(),
+            slice_owners: BTreeMap::new(),
+            changes_seen: ChangeCounts::default(),
+        }
     }
 
     /// The view of these objects, read at once: what a restarted proxy sees.
@@ -90,6 +104,8 @@ impl View {
 
     /// Takes an added or changed Service. On an error nothing is taken.
     pub fn apply_service(&mut self, service: &Service) -> Result<()> {
+        // Each family's tracker counts it.
+        self.changes_seen.services += self.families.len();
         let name = ServiceName::new(service.meta.namespace.as_str(), service.meta.name.as_str());
         let v4 = service_ports(service, Family::V4, &self.profile)?;
         let v6 = service_ports(service, Family::V6, &self.profile)?;
@@ -100,6 +116,7 @@ impl View {
 
     /// Takes the deletion of a Service.
     pub fn delete_service(&mut self, namespace: &str, name: &str) {
+        self.changes_seen.services += self.families.len();
         let name = ServiceName::new(namespace, name);
         for view in &mut self.families {
             view.services.apply(name.clone(), ServicePorts::new());
@@ -125,6 +142,7 @@ impl View {
         if self.slice_owners.get(&key).is_some_and(|before| *before != owner) {
             self.delete_slice(&meta.namespace, &meta.name);
         }
+        self.changes_seen.slices += 1;
         self.slice_owners.insert(key, owner.clone());
         self.families[0].slices.apply(&owner, &meta.name, v4);
         self.families[1].slices.apply(&owner, &meta.name, v6);
@@ -134,10 +152,16 @@ impl View {
     /// Takes the deletion of an EndpointSlice; of an unknown one, nothing happens.
     pub fn delete_slice(&mut self, namespace: &str, name: &str) {
         if let Some(owner) = self.slice_owners.remove(&(namespace.into(), name.into())) {
+            self.changes_seen.slices += 1;
             for view in &mut self.families {
                 view.slices.apply(&owner, name, None);
             }
         }
+    }
+
+    /// Events of Services, once for each family's tracker, and of slices that some Service has.
+    pub fn changes_seen(&self) -> ChangeCounts {
+        self.changes_seen
     }
 
     /// Whether a drain would find something, in a family.
@@ -156,7 +180,8 @@ impl View {
 impl FamilyView {
     fn drain(&mut self) -> Vec<ServiceName> {
         let mut pending = self.services.pending_names();
-        pending.extend(self.slices.pending_names());
+        let with_slices = self.slices.pending_names();
+        pending.extend(with_slices.iter().cloned());
         pending.sort();
         pending.dedup();
         for name in &pending {
@@ -166,7 +191,7 @@ impl FamilyView {
         self.slices.drain();
         for name in &pending {
             self.endpoints_known += self.known_of(name);
-            self.log(name);
+            self.log(name, with_slices.binary_search(name).is_ok());
         }
         pending
     }
@@ -178,10 +203,16 @@ impl FamilyView {
         ports.keys().filter_map(|port| endpoints.get(port)).map(|own| own.distinct).sum()
     }
 
-    fn log(&mut self, name: &ServiceName) {
+    fn log(&mut self, name: &ServiceName, slices: bool) {
         self.version += 1;
-        if let Some(before) = self.changed_at.insert(name.clone(), self.version) {
-            self.changes.remove(&before);
+        let at = match self.changed_at.get_mut(name) {
+            Some(at) => at,
+            None => self.changed_at.entry(name.clone()).or_default(),
+        };
+        self.changes.remove(&at.any);
+        at.any = self.version;
+        if slices {
+            at.slices = self.version;
         }
         self.changes.insert(self.version, name.clone());
     }
@@ -214,6 +245,11 @@ impl FamilyView {
     /// Where a reader stands who has read everything.
     pub fn cursor(&self) -> Cursor {
         Cursor(self.version)
+    }
+
+    /// Whether slices of a Service changed since `cursor`.
+    pub fn endpoints_changed_since(&self, cursor: Cursor, name: &ServiceName) -> bool {
+        self.changed_at.get(name).is_some_and(|at| at.slices > cursor.0)
     }
 
     /// Services that changed since `cursor`, each once. The cost follows their number.
