@@ -35,6 +35,10 @@ pub fn apply(object: &mut Object) {
             text(&mut set.spec.pod_management_policy, "OrderedReady");
             text(&mut set.spec.update_strategy.type_, "RollingUpdate");
         }
+        Kind::DaemonSet(set) => {
+            fill_pod_spec(&mut set.spec.template.spec);
+            text(&mut set.spec.update_strategy.type_, "RollingUpdate");
+        }
         Kind::ServiceMonitor(_) | Kind::Prometheus(_) | Kind::Other(_) => {}
     }
 }

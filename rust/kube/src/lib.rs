@@ -14,6 +14,7 @@ mod note;
 pub mod object;
 mod store;
 pub mod validate;
+pub mod workload;
 
 pub use error::{CODES, Error, Place};
 pub use note::Note;

@@ -3,7 +3,7 @@
 //! Everything here is a function of the input alone, and said in notes. An object that was read from a cluster (it has
 //! a `uid`, a Pod has a `phase`) is left as it was: a Deployment without Pods or a Pod without an address is then a fact.
 
-mod names;
+pub(crate) mod names;
 mod nodes;
 mod pods;
 mod services;

@@ -8,13 +8,13 @@ const ALPHABET: &[u8; 27] = b"bcdfghjklmnpqrstvwxz2456789";
 
 /// The value of `pod-template-hash`: a 32-bit digest in decimal, each digit turned into a letter of the alphabet.
 /// Source: Kubernetes `ComputeHash` and `SafeEncodeString`; the text digested here is the template's JSON, not Go's dump of it.
-pub(super) fn template_hash(template: &str) -> String {
+pub(crate) fn template_hash(template: &str) -> String {
     let decimal = (digest(template) & 0xffff_ffff).to_string();
     decimal.bytes().map(|digit| char::from(ALPHABET[usize::from(digit) % ALPHABET.len()])).collect()
 }
 
 /// Five letters, as behind a `generateName`; another `ordinal` gives others.
-pub(super) fn suffix(owner: &str, ordinal: u64) -> String {
+pub(crate) fn suffix(owner: &str, ordinal: u64) -> String {
     let mut left = digest(&format!("{owner}#{ordinal}"));
     let mut letters = String::new();
     for _ in 0..5 {
@@ -26,7 +26,7 @@ pub(super) fn suffix(owner: &str, ordinal: u64) -> String {
 }
 
 /// A unique id for a text, in the form of a UUID of version 4.
-pub(super) fn uid(text: &str) -> String {
+pub(crate) fn uid(text: &str) -> String {
     let (high, low) = (digest(text), digest(&format!("{text}#uid")));
     let mut out = String::with_capacity(36);
     let _ = write!(

@@ -10,6 +10,7 @@ use crate::labels::Selector;
 use crate::object::{
     Deployment, Kind, LabelSelector, Meta, Object, OwnerReference, Pod, PodTemplate, ReplicaSet, StatefulSet,
 };
+use crate::workload::revisions::{REVISION_HASH, first_revision};
 
 /// The label by which the Pods of one template know each other.
 const TEMPLATE_HASH: &str = "pod-template-hash";
@@ -100,7 +101,7 @@ fn replica_set(deployment: &Deployment, existing: &Existing<'_>) -> Option<Objec
 fn pods_of(object: &Object, existing: &Existing<'_>) -> Vec<Object> {
     match &object.kind {
         Kind::ReplicaSet(set) => replica_set_pods(set, existing),
-        Kind::StatefulSet(set) => stateful_set_pods(set, existing),
+        Kind::StatefulSet(set) => stateful_set_pods(object, set, existing),
         _ => Vec::new(),
     }
 }
@@ -125,22 +126,24 @@ fn replica_set_pods(set: &ReplicaSet, existing: &Existing<'_>) -> Vec<Object> {
         .collect()
 }
 
-fn stateful_set_pods(set: &StatefulSet, existing: &Existing<'_>) -> Vec<Object> {
+fn stateful_set_pods(object: &Object, set: &StatefulSet, existing: &Existing<'_>) -> Vec<Object> {
     if !set.meta.uid.is_empty() || existing.has(&set.meta, "StatefulSet", set.spec.selector.as_ref()) {
         return Vec::new();
     }
     let start = set.spec.ordinals.as_ref().map_or(0, |ordinals| ordinals.start);
     let ordinals = (0..set.spec.replicas.unwrap_or(1)).map(|ordinal| start.saturating_add(ordinal));
-    ordinals.map(|ordinal| stateful_pod(set, ordinal)).collect()
+    let revision = first_revision(object);
+    ordinals.map(|ordinal| stateful_pod(set, ordinal, &revision)).collect()
 }
 
-fn stateful_pod(set: &StatefulSet, ordinal: i32) -> Object {
+fn stateful_pod(set: &StatefulSet, ordinal: i32, revision: &str) -> Object {
     let name = format!("{}-{ordinal}", set.meta.name);
     let mut pod = pod(&set.spec.template);
     pod.meta = owned(&set.meta, "StatefulSet", name.clone());
     pod.meta.labels.clone_from(&set.spec.template.meta.labels);
     pod.meta.labels.insert("statefulset.kubernetes.io/pod-name".to_owned(), name.clone());
     pod.meta.labels.insert("apps.kubernetes.io/pod-index".to_owned(), ordinal.to_string());
+    pod.meta.labels.insert(REVISION_HASH.to_owned(), revision.to_owned());
     pod.spec.hostname = name;
     pod.spec.subdomain.clone_from(&set.spec.service_name);
     finished(pod, &set.spec.template)

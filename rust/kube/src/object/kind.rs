@@ -6,8 +6,8 @@ use std::fmt;
 use serde::{Deserialize, Deserializer};
 
 use super::{
-    Deployment, EndpointSlice, Endpoints, Meta, Namespace, Node, Other, Pod, Prometheus, ReplicaSet, Service,
-    ServiceMonitor, StatefulSet,
+    DaemonSet, Deployment, EndpointSlice, Endpoints, Meta, Namespace, Node, Other, Pod, Prometheus,
+    ReplicaSet, Service, ServiceMonitor, StatefulSet,
 };
 
 /// A struct that is one of the typed kinds.
@@ -240,6 +240,8 @@ kinds! {
     ReplicaSet "apps/v1" "replicasets" true;
     /// `StatefulSet`.
     StatefulSet "apps/v1" "statefulsets" true;
+    /// `DaemonSet`.
+    DaemonSet "apps/v1" "daemonsets" true;
     /// `ServiceMonitor`.
     ServiceMonitor "monitoring.coreos.com/v1" "servicemonitors" true;
     /// Prometheus.

@@ -23,6 +23,8 @@ api! {
         pub creation_timestamp: Option<String>,
         /// When its deletion was asked for: the object is terminating if set.
         pub deletion_timestamp: Option<String>,
+        /// Seconds between the request and `deletionTimestamp`.
+        pub deletion_grace_period_seconds: Option<i64>,
         /// The labels.
         pub labels: BTreeMap<String, String>,
         /// The annotations.

@@ -33,8 +33,9 @@ pub use node::{
 };
 pub use other::Other;
 pub use pod::{
-    Container, ContainerPort, ContainerRunning, ContainerState, ContainerStatus, ContainerTerminated,
-    ContainerWaiting, Pod, PodDnsConfig, PodDnsOption, PodIp, PodSpec, PodStatus, ReadinessGate,
+    Container, ContainerLifecycle, ContainerPort, ContainerRunning, ContainerState, ContainerStatus,
+    ContainerTerminated, ContainerWaiting, Pod, PodDnsConfig, PodDnsOption, PodIp, PodSpec, PodStatus, Probe,
+    ReadinessGate, SleepAction, StopHandler, Toleration,
 };
 pub use service::{
     ClientIpConfig, LoadBalancerIngress, LoadBalancerStatus, Service, ServicePort, ServiceSpec,
@@ -42,6 +43,7 @@ pub use service::{
 };
 pub use whole::Object;
 pub use workload::{
-    Deployment, DeploymentSpec, DeploymentStrategy, PodTemplate, ReplicaSet, ReplicaSetSpec, RollingUpdate,
-    StatefulSet, StatefulSetOrdinals, StatefulSetSpec, WorkloadStatus,
+    DaemonSet, DaemonSetSpec, DaemonSetStatus, Deployment, DeploymentSpec, DeploymentStrategy, PodTemplate,
+    ReplicaSet, ReplicaSetSpec, RollingUpdate, StatefulSet, StatefulSetOrdinals, StatefulSetSpec,
+    WorkloadStatus,
 };

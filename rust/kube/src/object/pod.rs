@@ -43,6 +43,22 @@ api! {
         pub termination_grace_period_seconds: Option<i64>,
         /// Conditions of others that its readiness waits for.
         pub readiness_gates: Vec<ReadinessGate>,
+        /// Taints of nodes that it bears.
+        pub tolerations: Vec<Toleration>,
+    }
+
+    /// One toleration. Source: Kubernetes API, `v1.Toleration`.
+    pub struct Toleration {
+        /// The taint's key; empty with `Exists` for every key.
+        pub key: String,
+        /// `Equal`, which is the default, or `Exists`.
+        pub operator: String,
+        /// The taint's value, for `Equal`.
+        pub value: String,
+        /// The taint's effect; empty for every effect.
+        pub effect: String,
+        /// Seconds for which a `NoExecute` taint is borne; absent for ever.
+        pub toleration_seconds: Option<i64>,
     }
 
     /// One readiness gate.
@@ -61,6 +77,38 @@ api! {
         pub ports: Vec<ContainerPort>,
         /// `Always` makes an init container a sidecar.
         pub restart_policy: Option<String>,
+        /// Says when it takes requests.
+        pub readiness_probe: Option<Probe>,
+        /// What runs beside its start and its end.
+        pub lifecycle: Option<ContainerLifecycle>,
+    }
+
+    /// A probe: its times alone.
+    pub struct Probe {
+        /// Seconds from the container's start to the first probe.
+        pub initial_delay_seconds: i32,
+        /// Seconds from probe to probe; 10 unless said.
+        pub period_seconds: i32,
+        /// Failures in a row that count; 3 unless said.
+        pub failure_threshold: i32,
+    }
+
+    /// `lifecycle` of a container.
+    pub struct ContainerLifecycle {
+        /// What runs before SIGTERM.
+        pub pre_stop: Option<StopHandler>,
+    }
+
+    /// `preStop`.
+    pub struct StopHandler {
+        /// It sleeps.
+        pub sleep: Option<SleepAction>,
+    }
+
+    /// A sleep.
+    pub struct SleepAction {
+        /// For how many seconds.
+        pub seconds: i64,
     }
 
     /// A port that a container declares.

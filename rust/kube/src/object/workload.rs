@@ -1,4 +1,4 @@
-//! Deployment, `ReplicaSet`, `StatefulSet`.
+//! Deployment, `ReplicaSet`, `StatefulSet`, `DaemonSet`.
 
 use super::int_or_string::IntOrString;
 use super::meta::{Condition, LabelSelector, Meta};
@@ -31,6 +31,10 @@ api! {
         pub min_ready_seconds: i32,
         /// Whether changes wait.
         pub paused: bool,
+        /// How many old `ReplicaSet`s are kept; 10 unless said.
+        pub revision_history_limit: Option<i32>,
+        /// Seconds without progress after which a rollout counts as failed; 600 unless said.
+        pub progress_deadline_seconds: Option<i32>,
     }
 
     /// `Deployment.spec.strategy`.
@@ -121,7 +125,50 @@ api! {
         pub start: i32,
     }
 
-    /// `status` of the three.
+    /// A `DaemonSet` (`apps/v1`).
+    pub struct DaemonSet {
+        /// Name, labels, history.
+        #[serde(rename = "metadata")]
+        pub meta: Meta,
+        /// What is wanted.
+        pub spec: DaemonSetSpec,
+        /// What is.
+        pub status: DaemonSetStatus,
+    }
+
+    /// `DaemonSet.spec`.
+    pub struct DaemonSetSpec {
+        /// Which Pods are its own.
+        pub selector: Option<LabelSelector>,
+        /// What a Pod looks like.
+        pub template: PodTemplate,
+        /// How Pods are replaced: `RollingUpdate` or `OnDelete`.
+        pub update_strategy: DeploymentStrategy,
+        /// Seconds a Pod must be ready to count as available.
+        pub min_ready_seconds: i32,
+    }
+
+    /// `DaemonSet.status`.
+    pub struct DaemonSetStatus {
+        /// The generation that was seen.
+        pub observed_generation: i64,
+        /// Nodes that run a Pod and should.
+        pub current_number_scheduled: i32,
+        /// Nodes that run a Pod and should not.
+        pub number_misscheduled: i32,
+        /// Nodes that should run a Pod.
+        pub desired_number_scheduled: i32,
+        /// Nodes whose Pod is ready.
+        pub number_ready: i32,
+        /// Nodes whose Pod is of the newest template.
+        pub updated_number_scheduled: i32,
+        /// Nodes whose Pod is ready for long enough.
+        pub number_available: i32,
+        /// Nodes that should run an available Pod and do not.
+        pub number_unavailable: i32,
+    }
+
+    /// `status` of the three that have replicas.
     pub struct WorkloadStatus {
         /// The generation that was seen.
         pub observed_generation: i64,
@@ -135,6 +182,12 @@ api! {
         pub available_replicas: i32,
         /// Pods that are missing.
         pub unavailable_replicas: i32,
+        /// Pods of the template before the newest, of a `StatefulSet`.
+        pub current_replicas: i32,
+        /// The template before the newest, of a `StatefulSet`.
+        pub current_revision: String,
+        /// The newest template, of a `StatefulSet`.
+        pub update_revision: String,
         /// Conditions.
         pub conditions: Vec<Condition>,
     }

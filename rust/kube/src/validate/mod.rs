@@ -48,6 +48,7 @@ pub fn check_one(object: &Object) -> Vec<Error> {
             check.replicas(it.spec.replicas);
             check.workload(it.spec.selector.as_ref(), &it.spec.template.spec.containers);
         }
+        Kind::DaemonSet(it) => check.workload(it.spec.selector.as_ref(), &it.spec.template.spec.containers),
         Kind::ServiceMonitor(it) => check.label_selector(".spec.selector", Some(&it.spec.selector)),
         Kind::Prometheus(it) => {
             check.label_selector(".spec.serviceMonitorSelector", it.spec.service_monitor_selector.as_ref());
