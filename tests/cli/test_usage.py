@@ -50,6 +50,7 @@ from tests.cli.conftest import EXAMPLE, Run
         ),
         (["get", "pod/was", "svc", "-f", EXAMPLE], "'svc': beside TYPE/NAME, every argument is TYPE/NAME"),
         (["get", "po", "--now", "today", "-f", EXAMPLE], "'today' is no time such as"),
+        (["tables", "T-99"], "'T-99' is not one of T-01, T-02, T-09, T-10"),
         (["bench", "scaling", "--services", "many"], "'many' is no list of sizes"),
     ],
 )

@@ -32,6 +32,7 @@ COMMANDS = {
     "conntrack": "List, delete or flush connections, as the conntrack tool does, after a replay.",
     "proxy": "Print what a kube-proxy says about itself: metrics, health.",
     "bench": "Measure: rules walked and time for each new connection.",
+    "tables": "Put published figures beside emulated ones.",
     "completion": "Print a completion script for bash, zsh or fish.",
     "version": "Print the version and the Kubernetes releases that are emulated.",
 }
