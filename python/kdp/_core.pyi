@@ -17,6 +17,7 @@ __all__ = [
     "releases",
     "rules_support",
     "write_capture",
+    "yaml_documents",
 ]
 
 __version__: str
@@ -43,6 +44,9 @@ def read_capture(file: bytes) -> list[tuple[int, str | None, int, bytes | None, 
 
 def write_capture(packets: Sequence[tuple[int, str, bytes]], pcapng: bool) -> bytes:
     """A pcap (or pcapng) file of IP packets: nanoseconds since 1970, device, bytes of each."""
+
+def yaml_documents(name: str, text: bytes) -> list[str]:
+    """The documents of a YAML text as JSON texts, a bare `y` or `n` is a text; `name` is for messages."""
 
 def conformance(kind: str, text: str) -> str:
     """Runs one case: JSON in, JSON out.

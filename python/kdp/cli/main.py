@@ -31,6 +31,7 @@ COMMANDS = {
     "replay": "Send a capture (pcap, pcapng) through one box.",
     "conntrack": "List, delete or flush connections, as the conntrack tool does, after a replay.",
     "proxy": "Print what a kube-proxy says about itself: metrics, health.",
+    "test": "Run case files and compare.",
     "bench": "Measure: rules walked and time for each new connection.",
     "tables": "Put published figures beside emulated ones.",
     "completion": "Print a completion script for bash, zsh or fish.",

@@ -8,7 +8,7 @@ from ipaddress import ip_address
 from typing import Any
 
 from kdp.conformance.packet_spec import answer_to, build
-from kdp.errors import UnsupportedError
+from kdp.errors import RuleError, UnsupportedError
 from kdp.host import Host, PacketResult
 
 __all__ = ["run_packets"]
@@ -53,6 +53,7 @@ class _Run:
             "local": self._local,
             "sleep": self._sleep,
             "rules": self._rules,
+            "try_rules": self._try_rules,
             "dump": self._dump,
             "sysctl": self._sysctl,
             "cmd": self._command,
@@ -127,6 +128,16 @@ class _Run:
     def _rules(self, step: Step) -> dict[str, Any]:
         self.load(step["rules"])
         return {}
+
+    def _try_rules(self, step: Step) -> dict[str, Any]:
+        """Rules that the kernel may refuse. What is not modelled is no refusal."""
+        try:
+            self.load(step["rules"])
+        except UnsupportedError:
+            raise
+        except RuleError:
+            return {"ok": False}
+        return {"ok": True}
 
     def _sysctl(self, step: Step) -> dict[str, Any]:
         self.host.set_sysctl(step["key"], step["value"])

@@ -32,6 +32,8 @@ mod _core {
     use super::releases;
     #[pymodule_export]
     use super::rules_support;
+    #[pymodule_export]
+    use super::yaml_documents;
 
     #[pymodule_init]
     fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {
@@ -44,6 +46,13 @@ mod _core {
 fn releases() -> Vec<String> {
     use kdp_proxy::Profile;
     (Profile::FIRST..=Profile::LAST).map(|minor| format!("1.{minor}")).collect()
+}
+
+/// The documents of a YAML text, as JSON texts.
+#[pyfunction]
+fn yaml_documents(py: Python<'_>, name: &str, text: &[u8]) -> PyResult<Vec<String>> {
+    let documents = py.detach(|| kdp_kube::load::documents(kdp_kube::load::Source { name, bytes: text }));
+    documents.map_err(|error| errors::raise(py, &error.into()))
 }
 
 /// Runs one case: JSON in, JSON out.

@@ -51,6 +51,12 @@ pub fn load(sources: &[Source<'_>]) -> Result<Loaded, Error> {
     Ok(Loaded { objects, notes })
 }
 
+/// The documents of a YAML text (or JSON, which is YAML) as JSON texts, read as kubectl reads manifests but for a bare `y`
+/// or `n`, which is a text here. They need not be objects of Kubernetes.
+pub fn documents(source: Source<'_>) -> Result<Vec<String>, Error> {
+    yaml::documents(source.name, text::check(source)?, true)
+}
+
 fn load_one(source: Source<'_>, objects: &mut Vec<Object>) -> Result<(), Error> {
     let text = text::check(source)?;
     // A flow mapping of YAML starts like JSON. Source: kubectl's YAMLOrJSONDecoder looks at the first character too.

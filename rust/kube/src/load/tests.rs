@@ -18,10 +18,19 @@ fn message(text: &str) -> String {
 }
 
 fn json(yaml: &str) -> String {
-    yaml::to_json(yaml).unwrap().join("\n")
+    yaml::documents("-", yaml, false).unwrap().join("\n")
 }
 
 const WEB: &str = "apiVersion: v1\nkind: Service\nmetadata: {name: web, namespace: shop}\n";
+
+#[test]
+fn documents_need_not_be_objects_and_two_letters_are_texts() {
+    let bytes = b"a: y\nb: [n, yes, 1]\n---\n- 2024-01-01T00:00:00Z\n---\n";
+    let found = documents(Source { name: "f.yaml", bytes }).unwrap();
+    assert_eq!(found, [r#"{"a":"y","b":["n",true,1]}"#, r#"["2024-01-01T00:00:00Z"]"#, "null"]);
+    let broken = documents(Source { name: "f.yaml", bytes: b"a: [" }).unwrap_err();
+    assert_eq!(broken.code(), "yaml-syntax");
+}
 
 #[test]
 fn scalars_are_what_kubectl_makes_of_them() {

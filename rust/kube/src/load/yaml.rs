@@ -43,6 +43,25 @@ pub(super) fn read(name: &str, text: &str, objects: &mut Vec<Object>) -> Result<
     Ok(())
 }
 
+/// Every document of a YAML text as JSON text, whatever it is; empty ones are `null`.
+///
+/// `letters_are_text`: whether a bare `y` or `n` is a text. Source: PyYAML's and ruamel.yaml's resolvers leave these two
+/// letters of YAML 1.1's Booleans out, kubectl's does not.
+pub(super) fn documents(name: &str, text: &str, letters_are_text: bool) -> Result<Vec<String>, Error> {
+    let mut writer = Writer { letters_are_text, ..Writer::new(name, text) };
+    let mut documents = Vec::new();
+    for event in parser(text) {
+        let (event, span) = event.map_err(|error| syntax(name, &error))?;
+        if matches!(event, Event::DocumentEnd) {
+            documents.push(std::mem::take(&mut writer.out));
+            writer.reset();
+        } else {
+            writer.event(event, span.start)?;
+        }
+    }
+    Ok(documents)
+}
+
 /// Empty documents that are passed over before a text counts as garbage.
 const MAX_EMPTY: usize = 100_000;
 
@@ -79,6 +98,8 @@ struct Writer<'a> {
     anchors: HashMap<usize, Rc<str>, foldhash::fast::FixedState>,
     budget: usize,
     allowed: usize,
+    /// Whether a bare `y` or `n` is a text, and not a Boolean.
+    letters_are_text: bool,
 }
 
 /// A collection that is being written.
@@ -110,6 +131,7 @@ impl<'a> Writer<'a> {
             anchors: HashMap::default(),
             budget: allowed,
             allowed,
+            letters_are_text: false,
         }
     }
 
@@ -143,6 +165,7 @@ impl<'a> Writer<'a> {
         let scalar = match tagged {
             Some("str" | "binary" | "timestamp") => Scalar::Text,
             Some("bool" | "int" | "float" | "null") => resolve(text),
+            _ if plain && self.letters_are_text && matches!(text, "y" | "Y" | "n" | "N") => Scalar::Text,
             _ if plain => resolve(text),
             _ => Scalar::Text,
         };
@@ -353,20 +376,4 @@ fn mappings(json: &str) -> Option<Vec<Map<String, Value>>> {
             .collect(),
         _ => None,
     }
-}
-
-#[cfg(test)]
-pub(super) fn to_json(text: &str) -> Result<Vec<String>, Error> {
-    let mut writer = Writer::new("-", text);
-    let mut documents = Vec::new();
-    for event in parser(text) {
-        let (event, span) = event.map_err(|error| syntax("-", &error))?;
-        if matches!(event, Event::DocumentEnd) {
-            documents.push(std::mem::take(&mut writer.out));
-            writer.reset();
-        } else {
-            writer.event(event, span.start)?;
-        }
-    }
-    Ok(documents)
 }
