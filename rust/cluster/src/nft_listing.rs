@@ -32,7 +32,7 @@ pub fn counters(host: &Host, table: &Table) -> Value {
             ObjectKind::Quota(quota) => {
                 json!({"quota": quota.bytes, "consumed": count.bytes.min(quota.bytes)})
             }
-            ObjectKind::Limit(_) => continue,
+            ObjectKind::Limit(_) | ObjectKind::CtTimeout(_) => continue,
         };
         shown.insert(object.name.to_string(), value);
     }

@@ -64,11 +64,14 @@ impl<C: Choose, R: Record> Context<'_, C, R> {
             ..Frame::new(&passage.packet.headers)
         };
         let walk = look(&mut frame, self.host, self.choose, self.record);
-        let Frame { notrack, mark, zone, edits, connection: after, .. } = frame;
+        let Frame { notrack, mark, zone, edits, timeouts, connection: after, .. } = frame;
         (passage.mark, passage.zone) = (mark, zone);
         edits.apply(&mut passage.packet.headers);
         if let Some(seen) = after.filter(|_| after != connection) {
             self.set_connection_mark(&mut passage.attached, seen.mark);
+        }
+        if let (Some(policy), Attached::Fresh(connection)) = (timeouts, &mut passage.attached) {
+            connection.set_timeouts(&policy, self.host.conntrack.settings());
         }
         self.rules_walked += walk.rules_walked;
         if notrack && matches!(passage.attached, Attached::Nothing) {

@@ -1,10 +1,12 @@
 //! One connection: two tuples, status bits, and what its protocol remembers.
 
 use std::fmt;
+use std::sync::Arc;
 
 use kdp_packet::{Proto, Tuple};
 use kdp_sim::Time;
 
+use super::TimeoutPolicy;
 use super::sctp::SctpFlow;
 use super::tcp::TcpFlow;
 
@@ -188,6 +190,8 @@ pub struct Connection {
     pub(crate) counters: [Counter; 2],
     /// The device that masquerade chose the address of.
     pub(crate) masquerade: Option<u32>,
+    /// Timeouts of its own.
+    pub(crate) timeouts: Option<Arc<TimeoutPolicy>>,
 }
 
 impl Connection {

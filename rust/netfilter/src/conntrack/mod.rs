@@ -17,6 +17,7 @@ mod settings;
 mod table;
 mod taken;
 pub mod tcp;
+mod timeouts;
 pub mod tool;
 mod track;
 
@@ -26,6 +27,7 @@ pub use filter::{Filter, NatTo};
 pub use listing::{Format, list};
 pub use settings::Settings;
 pub use table::{Conntrack, EntryId, EntryView, Stats};
+pub use timeouts::TimeoutPolicy;
 pub use track::{PacketState, Tracked};
 
 #[cfg(test)]

@@ -182,6 +182,7 @@ impl Conntrack {
             proto,
             counters: [Counter::default(); 2],
             masquerade: None,
+            timeouts: None,
         };
         if self.settings.acct != 0 {
             connection.count(Direction::Original, headers.length);
@@ -217,6 +218,8 @@ impl Conntrack {
     /// Runs the tracker of a known connection over a packet.
     fn step(&mut self, id: EntryId, direction: Direction, headers: &Headers, now: Time) -> Step {
         let (settings, connection) = self.parts(id);
+        let own = connection.timeouts.as_ref().map(|policy| policy.over(settings));
+        let settings = own.as_ref().unwrap_or(settings);
         let status = connection.status;
         let seen_reply = status.has(Status::SEEN_REPLY);
         match &mut connection.proto {

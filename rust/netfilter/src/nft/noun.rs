@@ -6,6 +6,8 @@ use std::sync::Arc;
 use kdp_packet::Family;
 use kdp_sim::Time;
 
+use crate::conntrack::TimeoutPolicy;
+
 use super::{Limit, Quota};
 use crate::{Hook, Name, Policy};
 
@@ -269,7 +271,7 @@ pub struct Object {
 }
 
 /// What a named object is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ObjectKind {
     /// Counts packets and bytes.
     Counter,
@@ -277,4 +279,6 @@ pub enum ObjectKind {
     Quota(Quota),
     /// Matches above or below a rate.
     Limit(Limit),
+    /// Timeouts that rules give to connections.
+    CtTimeout(Arc<TimeoutPolicy>),
 }

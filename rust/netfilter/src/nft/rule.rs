@@ -85,6 +85,8 @@ pub enum Statement {
     QuotaName(Arc<str>),
     /// `notrack`.
     Notrack,
+    /// `ct timeout set NAME`: a connection that is not confirmed yet takes the timeouts of the object.
+    CtTimeout(Arc<str>),
 }
 
 impl Statement {

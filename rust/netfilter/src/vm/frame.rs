@@ -1,12 +1,13 @@
 //! What rules see of a packet, and what they say of it.
 
 use std::net::IpAddr;
+use std::sync::Arc;
 
 use kdp_packet::Headers;
 use kdp_sim::Time;
 
 use super::{Edits, Seen};
-use crate::conntrack::Zone;
+use crate::conntrack::{TimeoutPolicy, Zone};
 use crate::{AddrType, CtStates, NatRange, RejectWith};
 
 /// A packet at a hook.
@@ -28,6 +29,8 @@ pub struct Frame<'a> {
     pub edits: Edits,
     /// Set by `CT --zone`: where conntrack shall look for its connection.
     pub zone: Option<Zone>,
+    /// Set by `ct timeout set`: timeouts of a connection that is not confirmed yet.
+    pub timeouts: Option<Arc<TimeoutPolicy>>,
     /// Set by `CT --notrack`: conntrack shall leave it alone.
     pub notrack: bool,
     /// The time.
@@ -46,6 +49,7 @@ impl<'a> Frame<'a> {
             connection: None,
             edits: Edits::default(),
             zone: None,
+            timeouts: None,
             notrack: false,
             now: Time::ZERO,
         }

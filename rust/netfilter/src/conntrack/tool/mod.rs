@@ -140,6 +140,7 @@ impl Conntrack {
             proto: proto_state(by_hand),
             counters: [Counter::default(); 2],
             masquerade: None,
+            timeouts: None,
         };
         for (manip, range) in [(Manip::Dst, &by_hand.dst_nat), (Manip::Src, &by_hand.src_nat)] {
             match range {

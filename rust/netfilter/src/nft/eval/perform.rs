@@ -7,6 +7,7 @@ use kdp_packet::Family;
 use super::state::Meter;
 use super::trace::Listen;
 use super::{Then, Walker};
+use crate::conntrack::Status;
 use crate::nft::ruleset::{Installed, Key};
 use crate::nft::{
     Comparison, Data, Expr, Nat, NatKind, ObjectKind, Reject, Right, Settable, Statement, UpdateOp,
@@ -53,6 +54,10 @@ impl<L: Locality, C: Choose, T: Listen> Walker<'_, '_, L, C, T> {
             }
             Statement::Notrack => {
                 frame.notrack = true;
+                Then::Next
+            }
+            Statement::CtTimeout(name) => {
+                self.give_timeouts(name, frame);
                 Then::Next
             }
             _ => met(self.counts(statement, meter, frame)),
@@ -113,15 +118,29 @@ impl<L: Locality, C: Choose, T: Listen> Walker<'_, '_, L, C, T> {
             Statement::Counter(Some(name)) | Statement::QuotaName(name) | Statement::LimitName(name) => {
                 let (number, object) = home.objects.get(name).expect("an object that a rule names is there");
                 let mut meter = Meter::of_object(*number);
-                match object.kind {
+                match &object.kind {
                     ObjectKind::Counter => state.count(&mut meter, length),
-                    ObjectKind::Quota(quota) => return state.quota(&mut meter, quota, length),
-                    ObjectKind::Limit(limit) => return state.limit(&mut meter, limit, length, now),
+                    ObjectKind::Quota(quota) => return state.quota(&mut meter, *quota, length),
+                    ObjectKind::Limit(limit) => return state.limit(&mut meter, *limit, length, now),
+                    ObjectKind::CtTimeout(_) => unreachable!("a rule names an object of its own kind"),
                 }
             }
             _ => unreachable!("other statements are done elsewhere"),
         }
         true
+    }
+
+    /// Source: net/netfilter/nft_ct.c, v6.12, `nft_ct_timeout_obj_eval`: a connection of another protocol, a confirmed
+    /// one and a packet before connection tracking are left alone.
+    fn give_timeouts(&self, name: &str, frame: &mut Frame<'_>) {
+        let (_, object) = self.home.objects.get(name).expect("an object that a rule names is there");
+        let ObjectKind::CtTimeout(policy) = &object.kind else {
+            unreachable!("a rule names an object of its own kind")
+        };
+        let fresh = frame.connection.is_some_and(|seen| !seen.status.has(Status::CONFIRMED));
+        if fresh && frame.headers.proto == policy.proto {
+            frame.timeouts = Some(policy.clone());
+        }
     }
 
     fn nat(&mut self, nat: &Nat, meter: &mut Meter, frame: &Frame<'_>) -> Then {

@@ -112,6 +112,7 @@ impl Content {
             | Statement::LimitName(_)
             | Statement::Quota(_)
             | Statement::QuotaName(_)
+            | Statement::CtTimeout(_)
             | Statement::Notrack => Ok(()),
         }
     }

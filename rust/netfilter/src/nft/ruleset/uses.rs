@@ -37,7 +37,10 @@ fn of_statement<'a>(statement: &'a Statement, each: &mut dyn FnMut(Reference<'a>
             each(Reference::Set(set));
             of_expr(key, each);
         }
-        Statement::Counter(Some(name)) | Statement::LimitName(name) | Statement::QuotaName(name) => {
+        Statement::Counter(Some(name))
+        | Statement::LimitName(name)
+        | Statement::QuotaName(name)
+        | Statement::CtTimeout(name) => {
             each(Reference::Object(name));
         }
         Statement::Counter(None)

@@ -1,10 +1,13 @@
 //! Declarations in braces: tables, chains, sets, maps and named objects.
 
+use kdp_packet::{Family, Proto};
+
 use super::cursor::Cursor;
 use super::script::Script;
 use super::statement::{counts, limit, quota, rule};
 use super::symbols::TYPES;
 use super::{expression, values};
+use crate::conntrack::TimeoutPolicy;
 use crate::nft::{
     Base, Chain, ChainType, Element, MapsTo, Object, ObjectKind, Op, Rule, Set, Table, TableFamily, Type,
 };
@@ -69,9 +72,75 @@ fn content(
             let name = cursor.text("a name")?;
             first.push((line, Op::AddObject(object(cursor, noun, name)?)));
         }
+        "ct" if cursor.take("timeout") => {
+            let name = cursor.text("a name")?;
+            first.push((line, Op::AddObject(ct_timeout(cursor, table.family, name)?)));
+        }
+        "ct" => return cursor.not_modelled(format!("ct {}", cursor.peek().unwrap_or_default())),
         other => return cursor.not_modelled(other),
     }
     Ok(())
+}
+
+/// `{ protocol udp; l3proto ip; policy = { unreplied : 33, replied : 44 } }`. A policy has the family of its table unless it
+/// says otherwise.
+pub(super) fn ct_timeout(cursor: &mut Cursor<'_>, table: TableFamily, name: &str) -> Result<Object, Error> {
+    let (mut proto, mut values) = (None, Vec::new());
+    let mut family = match table {
+        TableFamily::Ip => Some(Family::V4),
+        TableFamily::Ip6 => Some(Family::V6),
+        TableFamily::Inet => None,
+    };
+    cursor.need_sign("{")?;
+    cursor.skip_ends();
+    while !cursor.sign("}") {
+        match cursor.text("protocol, l3proto or policy")? {
+            "protocol" => proto = Some(cursor.text("a protocol")?),
+            "l3proto" => {
+                family = match cursor.text("a family")? {
+                    "ip" => Some(Family::V4),
+                    "ip6" => Some(Family::V6),
+                    "inet" => None,
+                    other => return cursor.wrong(format!("{other:?} is not ip, ip6 or inet")),
+                };
+            }
+            "policy" => values = timeouts(cursor)?,
+            other => return cursor.not_modelled(format!("{other} of ct timeout")),
+        }
+        cursor.end()?;
+        cursor.skip_ends();
+    }
+    let proto = match proto {
+        Some("tcp") => Proto::TCP,
+        Some("udp") => Proto::UDP,
+        Some(other) => return cursor.wrong(format!("protocol {other:?} is neither tcp nor udp")),
+        None => return cursor.wrong(format!("ct timeout {name} has no protocol")),
+    };
+    let mut policy = TimeoutPolicy::new(proto, family).expect("TCP and UDP have words for their timeouts");
+    for (word, seconds) in values {
+        if !policy.set(word, seconds) {
+            let words: Vec<&str> = TimeoutPolicy::words(proto).collect();
+            return cursor.wrong(format!("{word:?} is not one of {}", words.join(", ")));
+        }
+    }
+    Ok(Object { name: name.into(), kind: ObjectKind::CtTimeout(policy.into()) })
+}
+
+/// `= { WORD : SECONDS, … }`.
+fn timeouts<'a>(cursor: &mut Cursor<'a>) -> Result<Vec<(&'a str, u32)>, Error> {
+    let mut values = Vec::new();
+    cursor.need_sign("=")?;
+    cursor.need_sign("{")?;
+    cursor.skip_ends();
+    while !cursor.sign("}") {
+        let word = cursor.text("a state")?;
+        cursor.need(":")?;
+        let seconds = values::duration(cursor)?.0 / 1_000_000_000;
+        values.push((word, u32::try_from(seconds).unwrap_or(u32::MAX)));
+        cursor.sign(",");
+        cursor.skip_ends();
+    }
+    Ok(values)
 }
 
 /// `{ type … hook … priority …; policy …; RULES }`, or nothing. Rules have their lines.

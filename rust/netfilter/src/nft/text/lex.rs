@@ -67,5 +67,8 @@ fn next(text: &str) -> Result<Option<(Kind, &str)>, String> {
     if end == 0 {
         return Err(format!("character {first:?} is not one of nft's"));
     }
+    // `80: drop`: the colon belongs to the map, unless it ends an address (`fd00::`).
+    let colon = end > 1 && text[..end].ends_with(':') && !text[..end].ends_with("::");
+    let end = end - usize::from(colon);
     Ok(Some((Kind::Word(text[..end].to_string()), &text[end..])))
 }

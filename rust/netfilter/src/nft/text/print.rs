@@ -1,12 +1,14 @@
 //! What `nft list ruleset` prints.
 
+use kdp_packet::Family;
 use kdp_sim::Time;
 use std::fmt::Write;
 
 use super::block::PRIORITIES;
 use super::print_rule::{element, limit, print_rule, quota};
-use super::symbols::TYPES;
+use super::symbols::{TYPES, of_type, word_of};
 use crate::Policy;
+use crate::conntrack::TimeoutPolicy;
 use crate::nft::ruleset::{ChainContent, Content, SetContent};
 use crate::nft::{Base, MapsTo, Object, ObjectKind, Ruleset, SetFlags, Type};
 
@@ -41,8 +43,20 @@ fn object(object: &Object) -> String {
         ObjectKind::Counter => ("counter", "packets 0 bytes 0".to_string()),
         ObjectKind::Quota(each) => ("quota", quota(*each)),
         ObjectKind::Limit(each) => ("limit", limit(*each)),
+        ObjectKind::CtTimeout(policy) => ("ct timeout", ct_timeout(policy)),
     };
     format!("\t{noun} {} {{\n\t\t{line}\n\t}}\n", object.name)
+}
+
+fn ct_timeout(policy: &TimeoutPolicy) -> String {
+    let proto = word_of(of_type(Type::InetProto), policy.proto.0.into()).unwrap_or_default();
+    let family = match policy.family {
+        Some(Family::V4) => "ip",
+        Some(Family::V6) => "ip6",
+        None => "inet",
+    };
+    let values: Vec<String> = policy.values().map(|(word, seconds)| format!("{word} : {seconds}")).collect();
+    format!("protocol {proto}\n\t\tl3proto {family}\n\t\tpolicy = {{ {} }}", values.join(", "))
 }
 
 fn set(content: &SetContent) -> String {

@@ -51,6 +51,7 @@ fn statement(family: TableFamily, statement: &Statement) -> String {
         Statement::Quota(quota) => format!("quota {}", self::quota(*quota)),
         Statement::QuotaName(name) => format!("quota name \"{name}\""),
         Statement::Notrack => "notrack".to_string(),
+        Statement::CtTimeout(name) => format!("ct timeout set \"{name}\""),
     }
 }
 

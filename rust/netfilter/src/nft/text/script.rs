@@ -138,6 +138,7 @@ impl Script<'_> {
             "set" | "map" => self.set(verb),
             "element" => self.element(verb),
             "counter" | "quota" | "limit" => self.object(verb, noun),
+            "ct" if self.cursor.take("timeout") => self.object(verb, "ct timeout"),
             other => self.cursor.not_modelled(other),
         }
     }
@@ -282,6 +283,9 @@ impl Script<'_> {
         let table = self.table()?;
         let name = self.cursor.text("a name")?;
         let op = match verb {
+            Verb::Add | Verb::Create if noun == "ct timeout" => {
+                Op::AddObject(block::ct_timeout(&mut self.cursor, table.family, name)?)
+            }
             Verb::Add | Verb::Create => Op::AddObject(block::object(&mut self.cursor, noun, name)?),
             Verb::Delete => Op::DeleteObject(name.into()),
             Verb::Insert | Verb::Destroy | Verb::Flush => return self.not_with(noun),

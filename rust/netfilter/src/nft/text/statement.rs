@@ -29,6 +29,12 @@ pub(super) fn rule(cursor: &mut Cursor<'_>, family: TableFamily) -> Result<Rule,
 
 fn statement(cursor: &mut Cursor<'_>, family: TableFamily) -> Result<Statement, Error> {
     let Some(word) = cursor.peek() else { return cursor.wrong("a statement is missing") };
+    if word == "ct" && matches!(cursor.peek_second(), Some("timeout")) {
+        cursor.take("ct");
+        cursor.take("timeout");
+        cursor.need("set")?;
+        return Ok(Statement::CtTimeout(cursor.text("a name")?.into()));
+    }
     if begins(word) {
         return from_expression(cursor);
     }

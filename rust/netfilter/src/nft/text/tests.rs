@@ -93,6 +93,34 @@ fn translations_are_listed_as_the_kernel_lists_them() {
 }
 
 #[test]
+fn timeouts_of_connections_are_listed_in_the_order_of_their_states() {
+    let text = "\
+table ip t {
+	ct timeout tt {
+		protocol tcp
+		l3proto ip
+		policy = { syn_sent : 55, established : 777, close_wait : 3700, unack : 3 }
+	}
+
+	chain c {
+		type filter hook prerouting priority mangle; policy accept;
+		tcp dport 80 ct timeout set \"tt\"
+	}
+}
+";
+    assert_eq!(print(&loaded(text)), text);
+    let other = "table ip t { ct timeout tt { protocol tcp; policy = { unack: 3, close_wait: 3700, \
+                 established: 777, syn_sent : 55}; }; }\nadd chain ip t c { type filter hook prerouting priority mangle; }\n\
+                 add rule ip t c tcp dport 80 ct timeout set tt";
+    assert_eq!(print(&loaded(other)), text);
+    assert!(
+        refused("table ip t { ct timeout x { protocol udp; policy = { established : 1 }; }; }")
+            .to_string()
+            .ends_with("\"established\" is not one of unreplied, replied")
+    );
+}
+
+#[test]
 fn a_script_of_commands_makes_what_a_listing_shows() {
     let script = "\
         add table ip kube { comment \"rules\" ; }\n\
@@ -140,7 +168,7 @@ fn what_is_not_modelled_is_named_with_its_line() {
             "table ip t {\n chain c {\n  jhash ip saddr mod 2 vmap { 0 : drop }\n }\n}",
             "-:3: expression \"jhash\" is not modelled",
         ),
-        ("table ip t {\n ct timeout x { }\n}", "-:2: expression \"ct\" is not modelled"),
+        ("table ip t {\n ct helper x { }\n}", "-:2: expression \"ct helper\" is not modelled"),
         ("table bridge t { }", "-:1: expression \"table bridge\" is not modelled"),
         ("list ruleset", "-:1: expression \"list\" is not modelled"),
         (
