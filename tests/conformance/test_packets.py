@@ -10,7 +10,6 @@ from kdp.errors import UnsupportedError
 from tests.conformance.packet_cases import Case, named_numbers, packet_cases
 
 NOT_MODELLED = {
-    "v6_redirect_netmap_npt": "DNPT",
 }
 """Cases that kdp refuses, and the words with which it names the reason."""
 

@@ -7,9 +7,11 @@ use kdp_packet::{Cidr, Proto};
 
 mod connection;
 mod header;
+mod prefix;
 
 pub use self::connection::{ConnMark, ConntrackTest, ZoneSide};
 pub use self::header::{DeviceSide, HeaderEdit, HeaderTest, Limit, Log, ReversePath, TtlTest};
+pub use self::prefix::PrefixTranslation;
 use crate::Name;
 
 /// A rule: tests in order, then a target.
@@ -414,6 +416,8 @@ pub enum Target {
     Redirect(NatRange),
     /// `NETMAP --to`: NAT that keeps the host's bits; of the destination in PREROUTING and OUTPUT, else of the source.
     Netmap(Cidr),
+    /// `DNPT`, `SNPT`: the packet gets another prefix, and goes on.
+    Prefix(PrefixTranslation),
     /// `CONNMARK`.
     ConnMark(ConnMark),
     /// A change of one header field.

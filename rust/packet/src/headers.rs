@@ -53,6 +53,8 @@ pub struct Headers {
     pub whole: bool,
     /// Whether it is whole and its checksum right.
     pub sound: bool,
+    /// Whether it is a UDP packet without a checksum (0 stands in its place).
+    pub unsummed: bool,
     /// TCP's own fields.
     pub tcp: Option<Tcp>,
     /// SCTP's own fields.
@@ -152,6 +154,7 @@ impl Headers {
             fragment: Fragment { df: true, ..Fragment::default() },
             whole: true,
             sound: true,
+            unsummed: false,
             tcp,
             sctp: None,
             quoted: None,

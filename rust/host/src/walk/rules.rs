@@ -64,8 +64,12 @@ impl<C: Choose, R: Record> Context<'_, C, R> {
             ..Frame::new(&passage.packet.headers)
         };
         let walk = look(&mut frame, self.host, self.choose, self.record);
-        let Frame { notrack, mark, zone, edits, timeouts, connection: after, .. } = frame;
+        let Frame { notrack, mark, zone, edits, timeouts, connection: after, headers, .. } = frame;
+        let rewritten = headers.into_rewritten();
         (passage.mark, passage.zone) = (mark, zone);
+        if let Some(headers) = rewritten {
+            passage.packet.headers = *headers;
+        }
         edits.apply(&mut passage.packet.headers);
         if let Some(seen) = after.filter(|_| after != connection) {
             self.set_connection_mark(&mut passage.attached, seen.mark);

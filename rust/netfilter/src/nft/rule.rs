@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use kdp_packet::Family;
 
-use super::{Element, Expr, Span};
+use super::{CtField, Element, Expr, Load, Span, Transport};
 use crate::{Name, NatRange};
 
 /// A rule: statements, one after another, until one does not match or decides.
@@ -184,6 +184,32 @@ pub enum Settable {
     CtMark,
     /// `ip dscp`, `ip6 dscp`.
     Dscp(Family),
+    /// `ip ttl`, `ip6 hoplimit`.
+    Ttl(Family),
+    /// `ip saddr`, `ip6 saddr`.
+    Saddr(Family),
+    /// `ip daddr`, `ip6 daddr`.
+    Daddr(Family),
+    /// `tcp sport` and the like.
+    Sport(Transport),
+    /// `tcp dport` and the like.
+    Dport(Transport),
+}
+
+impl Settable {
+    /// What reads the field that it sets.
+    pub const fn load(self) -> Load {
+        match self {
+            Settable::Mark => Load::Mark,
+            Settable::CtMark => Load::Ct(CtField::Mark),
+            Settable::Dscp(family) => Load::Dscp(family),
+            Settable::Ttl(family) => Load::Ttl(family),
+            Settable::Saddr(family) => Load::Saddr(family),
+            Settable::Daddr(family) => Load::Daddr(family),
+            Settable::Sport(transport) => Load::Sport(transport),
+            Settable::Dport(transport) => Load::Dport(transport),
+        }
+    }
 }
 
 /// Which translation.

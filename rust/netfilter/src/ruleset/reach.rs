@@ -3,7 +3,7 @@
 use kdp_packet::Family;
 
 use super::{ChainId, Hook, Ruleset};
-use crate::{Error, HeaderEdit, Rule, Table, Target};
+use crate::{Error, HeaderEdit, PrefixTranslation, Rule, Table, Target};
 
 /// How many user chains may follow one another below a base chain; `-g` counts as `-j` does.
 /// Source: observed on Linux 6.18 (`NFT_JUMP_STACK_SIZE` is 16, the base chain included).
@@ -161,6 +161,7 @@ impl Target {
             Target::Masquerade(_) => Some(("MASQUERADE", Table::Nat)),
             Target::Redirect(_) => Some(("REDIRECT", Table::Nat)),
             Target::Netmap(_) => Some(("NETMAP", Table::Nat)),
+            Target::Prefix(prefix) => Some((prefix.target_name(), Table::Mangle)),
             Target::Checksum => Some(("CHECKSUM", Table::Mangle)),
             Target::Trace => Some(("TRACE", Table::Raw)),
             Target::Notrack | Target::CtNotrack | Target::CtZone { .. } => Some(("CT", Table::Raw)),
@@ -180,12 +181,16 @@ impl Target {
     }
 
     /// The hooks that may reach it.
-    /// Source: the kernel's `struct xt_target`, member `hooks`: net/netfilter/xt_nat.c, xt_MASQUERADE.c, xt_REDIRECT.c and
-    /// net/ipv4/netfilter/ipt_REJECT.c, v6.12.
+    /// Source: the kernel's `struct xt_target`, member `hooks`: net/netfilter/xt_nat.c, xt_MASQUERADE.c, xt_REDIRECT.c,
+    /// net/ipv4/netfilter/ipt_REJECT.c and net/ipv6/netfilter/ip6t_NPT.c, v6.12.
     fn hooks(&self) -> &'static [Hook] {
         match self {
-            Target::Dnat(_) | Target::Redirect(_) => &[Hook::Prerouting, Hook::Output],
-            Target::Snat(_) => &[Hook::Input, Hook::Postrouting],
+            Target::Dnat(_)
+            | Target::Redirect(_)
+            | Target::Prefix(PrefixTranslation { destination: true, .. }) => {
+                &[Hook::Prerouting, Hook::Output]
+            }
+            Target::Snat(_) | Target::Prefix(_) => &[Hook::Input, Hook::Postrouting],
             Target::Masquerade(_) => &[Hook::Postrouting],
             Target::Netmap(_) => &[Hook::Prerouting, Hook::Input, Hook::Output, Hook::Postrouting],
             Target::Edit(HeaderEdit::TcpMss(None)) => &[Hook::Forward, Hook::Output, Hook::Postrouting],

@@ -8,7 +8,7 @@ use super::arguments::{Arguments, Opt};
 use super::header::{below, byte, masked};
 use super::values::{need_number, network, number};
 use super::words::quote;
-use crate::{HeaderEdit, Log, Target, ZoneSide};
+use crate::{HeaderEdit, Log, PrefixTranslation, Target, ZoneSide};
 
 /// A target by its name, and the option that it cannot be without.
 pub(super) fn of(name: &str, family: Family) -> Option<(Target, Option<&'static str>)> {
@@ -24,6 +24,11 @@ pub(super) fn of(name: &str, family: Family) -> Option<(Target, Option<&'static 
         "HL" if family == Family::V6 => (edit(HeaderEdit::TtlSet(0)), Some("--hl-set, --hl-inc or --hl-dec")),
         "TCPMSS" => (edit(HeaderEdit::TcpMss(None)), Some("--set-mss or --clamp-mss-to-pmtu")),
         "NETMAP" => (Target::Netmap(Cidr::all(family)), Some("--to")),
+        "DNPT" | "SNPT" if family == Family::V6 => {
+            let any = Cidr::all(family);
+            let prefix = PrefixTranslation { destination: name == "DNPT", from: any, to: any };
+            (Target::Prefix(prefix), Some("--src-pfx and --dst-pfx"))
+        }
         "LOG" => (Target::Log(log(false)), None),
         "NFLOG" => (Target::Log(log(true)), None),
         "CHECKSUM" => (Target::Checksum, Some("--checksum-fill")),
@@ -49,6 +54,8 @@ pub(super) fn take(
         Target::Netmap(to) if name == "--to" => {
             *to = network(name, arguments.value(name)?, arguments.family)?;
         }
+        Target::Prefix(prefix) if name == "--src-pfx" => prefix.from = self::prefix(name, arguments)?,
+        Target::Prefix(prefix) if name == "--dst-pfx" => prefix.to = self::prefix(name, arguments)?,
         Target::Log(log) => return take_log(log, name, arguments),
         Target::Checksum if name == "--checksum-fill" => {}
         Target::Queue { number: queue, .. } if name == "--queue-num" => {
@@ -63,6 +70,19 @@ pub(super) fn take(
         _ => return Ok(false),
     }
     Ok(true)
+}
+
+/// A prefix of 64 bits at most, without host bits. Source: net/ipv6/netfilter/ip6t_NPT.c `ip6t_npt_checkentry`, v6.12.
+fn prefix(option: &str, arguments: &mut Arguments<'_>) -> Result<Cidr, Problem> {
+    let text = arguments.value(option)?;
+    let prefix = network(option, text, Family::V6)?;
+    let bare = text.split_once('/').map_or(text, |(addr, _)| addr);
+    if prefix.prefix_len() > PrefixTranslation::LENGTH_MAX || bare.parse() != Ok(prefix.addr()) {
+        return Err(Problem::syntax(format!(
+            "{option}: {text}: a prefix has 64 bits at most, and no host bits"
+        )));
+    }
+    Ok(prefix)
 }
 
 /// Source: iptables 1.8.9, extensions/libxt_TOS.c, libxt_DSCP.c, libipt_TTL.c, libip6t_HL.c, libxt_TCPMSS.c.

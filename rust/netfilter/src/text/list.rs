@@ -78,6 +78,7 @@ fn target_name(family: Family, target: &Target) -> &str {
         Target::Masquerade(_) => "MASQUERADE",
         Target::Redirect(_) => "REDIRECT",
         Target::Netmap(_) => "NETMAP",
+        Target::Prefix(prefix) => prefix.target_name(),
         Target::ConnMark(_) => "CONNMARK",
         Target::Edit(edit) => edit.target_name(family),
         Target::Log(log) => {
@@ -210,6 +211,10 @@ fn put_target(out: &mut String, family: Family, target: &Target) {
         Target::Masquerade(range) => return put_own(out, " masq ports: ", range),
         Target::Redirect(range) => return put_own(out, " redir ports ", range),
         Target::Netmap(to) => write!(out, " to:{to}"),
+        Target::Prefix(prefix) => {
+            let (name, from, to) = (prefix.target_name(), prefix.from, prefix.to);
+            write!(out, " {name} src-pfx {from} dst-pfx {to}")
+        }
         Target::ConnMark(mark) => write!(out, "{}", connection::list_connmark(*mark)),
         Target::Edit(edit) => write!(out, "{}", edits::list_edit(family, *edit)),
         Target::Log(log) => write!(out, "{}", edits::list_log(log)),

@@ -319,6 +319,10 @@ fn put_target(out: &mut String, family: Family, target: &Target) {
         Target::Masquerade(range) => return put_nat(out, "MASQUERADE", " --to-ports ", range),
         Target::Redirect(range) => return put_nat(out, "REDIRECT", " --to-ports ", range),
         Target::Netmap(to) => write!(out, " -j NETMAP --to {to}"),
+        Target::Prefix(prefix) => {
+            let (name, from, to) = (prefix.target_name(), prefix.from, prefix.to);
+            write!(out, " -j {name} --src-pfx {from} --dst-pfx {to}")
+        }
         Target::ConnMark(mark) => write!(out, "{}", connection::print_connmark(*mark)),
         Target::Edit(edit) => write!(out, "{}", edits::print_edit(family, *edit)),
         Target::Log(log) => write!(out, "{}", edits::print_log(log)),

@@ -31,7 +31,7 @@ impl Aim {
             "NOTRACK" => (Target::Notrack, None),
             "CT" => (Target::CtNotrack, Some("--notrack")),
             "NETMAP" | "CONNMARK" | "TOS" | "DSCP" | "TTL" | "HL" | "TCPMSS" | "LOG" | "NFLOG"
-            | "CHECKSUM" | "TRACE" | "NFQUEUE" => {
+            | "CHECKSUM" | "TRACE" | "NFQUEUE" | "DNPT" | "SNPT" => {
                 edits::of(name, arguments.family).ok_or_else(|| Problem::Target(name.to_string()))?
             }
             _ if EXTENSIONS.contains(&name) => return Err(Problem::Target(name.to_string())),
@@ -212,12 +212,11 @@ pub(super) fn reject_names(family: Family) -> &'static [(u8, &'static str, &'sta
 }
 
 /// Targets of iptables that are not modelled: a jump to one is not a jump to a chain.
-const EXTENSIONS: [&str; 28] = [
+const EXTENSIONS: [&str; 26] = [
     "AUDIT",
     "CLASSIFY",
     "CLUSTERIP",
     "CONNSECMARK",
-    "DNPT",
     "ECN",
     "HMARK",
     "IDLETIMER",
@@ -226,7 +225,6 @@ const EXTENSIONS: [&str; 28] = [
     "RATEEST",
     "SECMARK",
     "SET",
-    "SNPT",
     "SYNPROXY",
     "TCPOPTSTRIP",
     "TEE",

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use kdp_packet::Headers;
 use kdp_sim::Time;
 
-use super::{Edits, Seen};
+use super::{Edits, Rewritable, Seen};
 use crate::conntrack::{TimeoutPolicy, Zone};
 use crate::{AddrType, CtStates, NatRange, RejectWith};
 
@@ -14,7 +14,7 @@ use crate::{AddrType, CtStates, NatRange, RejectWith};
 #[derive(Clone, Debug)]
 pub struct Frame<'a> {
     /// Its headers as they are at this hook.
-    pub headers: &'a Headers,
+    pub headers: Rewritable<'a>,
     /// The device that it came in by; `None` in OUTPUT and POSTROUTING.
     pub in_device: Option<&'a str>,
     /// The device that it leaves by; `None` in PREROUTING and INPUT.
@@ -41,7 +41,7 @@ impl<'a> Frame<'a> {
     /// A packet without devices, mark and state, at the start of time.
     pub fn new(headers: &'a Headers) -> Frame<'a> {
         Frame {
-            headers,
+            headers: headers.into(),
             in_device: None,
             out_device: None,
             mark: 0,

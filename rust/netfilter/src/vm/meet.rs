@@ -48,7 +48,7 @@ pub(super) fn meets(
     effects: &mut Effects,
     choose: &mut impl Choose,
 ) -> bool {
-    let headers = frame.headers;
+    let headers = &*frame.headers;
     match test {
         Match::Src(test) => test.holds(test.value.contains(headers.src)),
         Match::Dst(test) => test.holds(test.value.contains(headers.dst)),
@@ -110,7 +110,7 @@ pub(super) fn meets(
 ///
 /// Source: net/ipv4/netfilter/ipt_rpfilter.c, net/ipv6/netfilter/ip6t_rpfilter.c, v6.12.
 fn comes_back(test: ReversePath, frame: &Frame<'_>, locality: &impl Locality) -> bool {
-    let Headers { src, dst, .. } = *frame.headers;
+    let (src, dst) = (frame.headers.src, frame.headers.dst);
     let Some(input) = frame.in_device.filter(|input| *input != "lo") else { return true };
     if let (IpAddr::V4(from), IpAddr::V4(to)) = (src, dst)
         && from.octets()[0] == 0

@@ -14,6 +14,7 @@ mod head;
 mod indexed;
 mod meet;
 mod probability;
+mod rewritable;
 mod scan;
 #[cfg(test)]
 mod tests;
@@ -29,6 +30,7 @@ pub use self::frame::{Frame, Locality, Verdict, Walk};
 pub(crate) use self::head::Heads;
 use self::indexed::Indexes;
 pub use self::probability::Probability;
+pub use self::rewritable::Rewritable;
 use self::scan::Scan;
 pub use self::trace::{Event, Outcome, Recorder, Silent, Step, Trace, What};
 pub use self::walk::Surroundings;

@@ -1,5 +1,7 @@
 //! The walk of a packet through a base chain and what it leads to.
 
+use std::net::IpAddr;
+
 use kdp_packet::Cidr;
 use smallvec::SmallVec;
 
@@ -7,7 +9,10 @@ use super::head::{HeadsOf, Packed};
 use super::meet::meets;
 use super::{Choose, Effects, Frame, Locality, Outcome, Step, Trace, Verdict, Walk, What, edit};
 use crate::conntrack::Zone;
-use crate::{Chain, ChainId, DEPTH_MAX, Hook, Installed, NatRange, Policy, Ruleset, Table, Target, ZoneSide};
+use crate::{
+    Chain, ChainId, DEPTH_MAX, Hook, Installed, NatRange, Policy, PrefixTranslation, Ruleset, Table, Target,
+    ZoneSide,
+};
 
 /// What a walk needs beside the rules and the packet.
 pub struct Surroundings<'a, L, C, T> {
@@ -37,6 +42,8 @@ struct Place {
 /// What comes after a rule that matched.
 enum Then {
     Next,
+    /// The next rule; it sees other addresses.
+    Rewritten,
     Jump(ChainId),
     Goto(ChainId),
     Return,
@@ -60,9 +67,9 @@ where
     let Some(base) = ruleset.base_chain(table, hook) else {
         return Walk { verdict: Verdict::Accept, rules_walked: 0 };
     };
-    let packet = Packed::of(frame.headers);
+    let packet = Packed::of(&frame.headers);
     let mut walker = Walker { ruleset, hook, around, rules_walked: 0, callers: SmallVec::new() };
-    let verdict = walker.run(find, base, &packet, frame);
+    let verdict = walker.run(find, base, packet, frame);
     let verdict = verdict.unwrap_or_else(|| walker.policy(base, hook, frame));
     Walk { verdict, rules_walked: walker.rules_walked }
 }
@@ -82,7 +89,7 @@ impl<L: Locality, C: Choose, T: Trace> Walker<'_, '_, L, C, T> {
         &mut self,
         find: &mut F,
         base: ChainId,
-        packet: &Packed<A>,
+        mut packet: Packed<A>,
         frame: &mut Frame<'_>,
     ) -> Option<Verdict>
     where
@@ -92,7 +99,7 @@ impl<L: Locality, C: Choose, T: Trace> Walker<'_, '_, L, C, T> {
         let mut at = self.enter(base);
         loop {
             let chain = self.ruleset.chain(at.chain);
-            let Some(place) = find.find(at.chain, chain, at.next, packet) else {
+            let Some(place) = find.find(at.chain, chain, at.next, &packet) else {
                 self.rules_walked += (chain.rules().len() - at.next) as u64;
                 self.step(at.chain, What::End);
                 at = self.callers.pop()?;
@@ -109,6 +116,7 @@ impl<L: Locality, C: Choose, T: Trace> Walker<'_, '_, L, C, T> {
             self.step(at.chain, What::Rule { number: place + 1, outcome });
             match then {
                 Then::Next => {}
+                Then::Rewritten => packet = Packed::of(&frame.headers),
                 Then::Jump(to) => {
                     self.callers.push(at);
                     at = self.enter(to);
@@ -176,6 +184,7 @@ fn act(rule: &Installed, hook: Hook, frame: &mut Frame<'_>, locality: &impl Loca
         Target::Snat(range) => done(Verdict::Snat(*range)),
         Target::Masquerade(range) => done(Verdict::Masquerade(*range)),
         Target::Redirect(range) => done(Verdict::Redirect(*range)),
+        Target::Prefix(prefix) if rewrite_prefix(*prefix, frame) => (Then::Rewritten, Outcome::Continue),
         Target::Netmap(to) => done(netmap(hook, *to, frame)),
         Target::ConnMark(mark) => {
             if let Some(seen) = &mut frame.connection {
@@ -183,8 +192,8 @@ fn act(rule: &Installed, hook: Hook, frame: &mut Frame<'_>, locality: &impl Loca
             }
             go_on
         }
-        Target::Edit(edit) if edit::edit(*edit, frame.headers, &mut frame.edits, locality) => go_on,
-        Target::Drop | Target::Edit(_) => done(Verdict::Drop),
+        Target::Edit(edit) if edit::edit(*edit, &frame.headers, &mut frame.edits, locality) => go_on,
+        Target::Drop | Target::Edit(_) | Target::Prefix(_) => done(Verdict::Drop),
         Target::Log(_) | Target::Checksum | Target::Trace => go_on,
         Target::Queue { bypass, .. } => done(Verdict::Queue { bypass: *bypass }),
         // The first of several that tell conntrack what to do counts.
@@ -208,6 +217,18 @@ fn zone_of(zone: u16, side: ZoneSide) -> Zone {
         ZoneSide::Original => Zone::original_only(zone),
         ZoneSide::Reply => Zone::reply_only(zone),
     }
+}
+
+/// Gives the packet another prefix; `false` drops it.
+///
+/// DEVIATION(npt-unmappable): the kernel tells the sender of such a packet that its header is wrong.
+fn rewrite_prefix(prefix: PrefixTranslation, frame: &mut Frame<'_>) -> bool {
+    let headers = frame.headers.rewrite();
+    let end = if prefix.destination { &mut headers.dst } else { &mut headers.src };
+    let IpAddr::V6(addr) = *end else { unreachable!("ip6tables alone has the target") };
+    let Some(new) = prefix.translate(addr) else { return false };
+    *end = new.into();
+    true
 }
 
 /// NAT into a network, with the host's bits as they were. Source: net/netfilter/xt_NETMAP.c, v6.12.

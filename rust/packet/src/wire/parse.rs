@@ -137,10 +137,11 @@ fn transport(headers: &mut Headers, segment: &[u8]) {
         _ if proto.has_ports() => ports(headers, segment) && segment.len() >= 8,
         _ => true,
     };
+    headers.unsummed = headers.whole && proto == Proto::UDP && word(segment, 6) == 0;
     headers.sound = headers.whole
         && match proto {
             Proto::TCP | Proto::ICMP | Proto::ICMPV6 => checked(segment),
-            Proto::UDP => word(segment, 6) == 0 || checked(&segment[..usize::from(word(segment, 4))]),
+            Proto::UDP => headers.unsummed || checked(&segment[..usize::from(word(segment, 4))]),
             Proto::SCTP => sctp::is_right(segment),
             _ => true,
         };

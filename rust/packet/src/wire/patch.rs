@@ -29,7 +29,10 @@ pub enum PatchError {
 pub fn patch(bytes: &mut [u8], after: &Headers) -> Result<(), PatchError> {
     let (before, layout) = locate(bytes)?;
     let end = layout.end;
-    let sum_at = transport_sum(before.proto, &bytes[layout.transport..end]).map(|at| layout.transport + at);
+    // A UDP packet without a checksum gets none, unless its headers say that it has one now.
+    let summed = before.unsummed && !after.unsummed;
+    let sum_at = if summed { Some(6) } else { transport_sum(before.proto, &bytes[layout.transport..end]) };
+    let sum_at = sum_at.map(|at| layout.transport + at);
     let pseudo = sum_at.filter(|_| before.proto != Proto::ICMP);
     addresses(bytes, &before, after, pseudo);
     if let Some(quoted) = after.quoted.as_deref() {

@@ -12,7 +12,7 @@ use crate::vm::{Frame, Locality, Seen};
 
 /// The value, for everything but numbers that are drawn or counted.
 pub(super) fn load(load: &Load, frame: &Frame<'_>, locality: &impl Locality) -> Option<u128> {
-    let headers = frame.headers;
+    let headers = &*frame.headers;
     let tos = frame.edits.tos.unwrap_or(headers.tos);
     Some(match load {
         Load::Saddr(family) => number_of(of(headers, *family)?.src),

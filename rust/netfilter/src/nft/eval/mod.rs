@@ -6,6 +6,7 @@ mod load;
 mod lookup;
 mod meters;
 mod perform;
+mod rewrite;
 mod state;
 #[cfg(test)]
 mod tests;

@@ -9,9 +9,7 @@ use super::trace::Listen;
 use super::{Then, Walker};
 use crate::conntrack::Status;
 use crate::nft::ruleset::{Installed, Key};
-use crate::nft::{
-    Comparison, Data, Expr, Nat, NatKind, ObjectKind, Reject, Right, Settable, Statement, UpdateOp,
-};
+use crate::nft::{Comparison, Data, Expr, Nat, NatKind, ObjectKind, Reject, Right, Statement, UpdateOp};
 use crate::vm::{self, Choose, Frame, Locality};
 use crate::{NatRange, PortRange, RejectWith};
 
@@ -43,7 +41,7 @@ impl<L: Locality, C: Choose, T: Listen> Walker<'_, '_, L, C, T> {
                 }
             }
             Statement::Set { target, value } => match self.values(value, meter, frame) {
-                Some(value) => set(*target, value[0], frame),
+                Some(value) => super::rewrite::set(*target, value[0], frame, self.around.locality),
                 None => Then::Unmet,
             },
             Statement::Nat(nat) => self.nat(nat, meter, frame),
@@ -173,32 +171,11 @@ fn translation(kind: NatKind, range: NatRange) -> vm::Verdict {
     }
 }
 
-fn address(family: Family, bits: u128) -> IpAddr {
+pub(super) fn address(family: Family, bits: u128) -> IpAddr {
     match family {
         Family::V4 => Ipv4Addr::from(u32::try_from(bits).unwrap_or(u32::MAX)).into(),
         Family::V6 => Ipv6Addr::from(bits).into(),
     }
-}
-
-/// Source: net/netfilter/nft_meta.c, nft_ct.c, nft_payload.c, v6.12, the `_set_eval` functions.
-fn set(target: Settable, value: u128, frame: &mut Frame<'_>) -> Then {
-    let low = u32::try_from(value & u128::from(u32::MAX)).unwrap_or(u32::MAX);
-    match target {
-        Settable::Mark => frame.mark = low,
-        Settable::CtMark => {
-            if let Some(seen) = &mut frame.connection {
-                seen.mark = low;
-            }
-        }
-        Settable::Dscp(family) => {
-            if frame.headers.family() != family {
-                return Then::Unmet;
-            }
-            let tos = frame.edits.tos.unwrap_or(frame.headers.tos);
-            frame.edits.tos = Some(tos & 3 | u8::try_from(low << 2 & 0xfc).unwrap_or(0));
-        }
-    }
-    Then::Next
 }
 
 /// Source: net/netfilter/nft_reject_inet.c, nft_reject.c, v6.12; include/uapi/linux/netfilter/nf_tables.h for icmpx codes.

@@ -12,7 +12,7 @@ use super::symbols::{self, Symbol, is_bitmask, of_type, word_of};
 use crate::conntrack::Direction;
 use crate::nft::{
     Comparison, CtField, Data, Element, Expr, Limit, Load, MapsTo, Nat, NatKind, Quota, Reject, Right, Rule,
-    SetRef, Settable, Span, Statement, TableFamily, Transport, Type, UpdateOp,
+    SetRef, Span, Statement, TableFamily, Transport, Type, UpdateOp,
 };
 use crate::{NatRange, PortRange};
 
@@ -32,7 +32,7 @@ fn statement(family: TableFamily, statement: &Statement) -> String {
         Statement::Vmap { key, map } => {
             format!("{} vmap {}", expr(key), set_ref(map, &kinds(key), Some(&MapsTo::Verdict)))
         }
-        Statement::Set { target, value } => format!("{} set {}", settable(*target), expr(value)),
+        Statement::Set { target, value } => format!("{} set {}", load(&target.load()), expr(value)),
         Statement::Nat(nat) => self::nat(nat),
         Statement::Reject(reject) => self::reject(family, *reject),
         Statement::Update { op, set, key, timeout } => {
@@ -52,15 +52,6 @@ fn statement(family: TableFamily, statement: &Statement) -> String {
         Statement::QuotaName(name) => format!("quota name \"{name}\""),
         Statement::Notrack => "notrack".to_string(),
         Statement::CtTimeout(name) => format!("ct timeout set \"{name}\""),
-    }
-}
-
-fn settable(target: Settable) -> &'static str {
-    match target {
-        Settable::Mark => "meta mark",
-        Settable::CtMark => "ct mark",
-        Settable::Dscp(Family::V4) => "ip dscp",
-        Settable::Dscp(Family::V6) => "ip6 dscp",
     }
 }
 

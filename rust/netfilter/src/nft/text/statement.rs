@@ -10,7 +10,7 @@ use super::symbols::{self, is_bitmask};
 use super::values;
 use crate::nft::{
     Comparison, Expr, Limit, Load, MapsTo, Nat, NatKind, Quota, Reject, Right, Rule, Settable, Span,
-    Statement, TableFamily, Type, UpdateOp,
+    Statement, TableFamily, Transport, Type, UpdateOp,
 };
 use crate::{Error, NatRange, PortRange};
 
@@ -64,6 +64,12 @@ fn from_expression(cursor: &mut Cursor<'_>) -> Result<Statement, Error> {
         return Ok(Statement::Vmap { key: left, map });
     }
     if cursor.peek() == Some("set")
+        && matches!(left, Expr::Load(Load::Sport(Transport::Any) | Load::Dport(Transport::Any)))
+    {
+        // nft does not know where the checksum is, and leaves it as it was.
+        return cursor.not_modelled("th set");
+    }
+    if cursor.peek() == Some("set")
         && let Some(target) = settable(&left)
     {
         cursor.take("set");
@@ -78,6 +84,11 @@ fn settable(expr: &Expr) -> Option<Settable> {
         Expr::Load(Load::Mark) => Some(Settable::Mark),
         Expr::Load(Load::Ct(crate::nft::CtField::Mark)) => Some(Settable::CtMark),
         Expr::Load(Load::Dscp(family)) => Some(Settable::Dscp(*family)),
+        Expr::Load(Load::Ttl(family)) => Some(Settable::Ttl(*family)),
+        Expr::Load(Load::Saddr(family)) => Some(Settable::Saddr(*family)),
+        Expr::Load(Load::Daddr(family)) => Some(Settable::Daddr(*family)),
+        Expr::Load(Load::Sport(transport)) => Some(Settable::Sport(*transport)),
+        Expr::Load(Load::Dport(transport)) => Some(Settable::Dport(*transport)),
         _ => None,
     }
 }
