@@ -11,6 +11,17 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from kdp import conformance, experiments, testing
     from kdp._core import __version__
+    from kdp.actions import (
+        delete,
+        drain,
+        label,
+        lose,
+        restart_proxy,
+        rollout,
+        scale,
+        select,
+        set_ready,
+    )
     from kdp.cluster import Cluster
     from kdp.errors import (
         KdpError,
@@ -69,12 +80,32 @@ __all__ = [
     "ValidationError",
     "__version__",
     "conformance",
+    "delete",
+    "drain",
     "experiments",
+    "label",
+    "lose",
+    "restart_proxy",
+    "rollout",
+    "scale",
+    "select",
+    "set_ready",
     "testing",
 ]
 
 _HOMES = {
     "kdp._core": ["__version__"],
+    "kdp.actions": [
+        "delete",
+        "drain",
+        "label",
+        "lose",
+        "restart_proxy",
+        "rollout",
+        "scale",
+        "select",
+        "set_ready",
+    ],
     "kdp.cluster": ["Cluster"],
     "kdp.errors": [name for name in __all__ if name.endswith("Error")],
     "kdp.explain": ["Explanation"],

@@ -178,6 +178,22 @@ class Cluster:
     def advance(self, to: int) -> None:
         """Moves virtual time to `to` nanoseconds; events due until then happen."""
 
+    def run(self, to: int) -> None:
+        """Like `advance`, with the controllers of workloads at work from now on."""
+
+    def act(self, action: str) -> None:
+        """Does one action: JSON object with `do` and what it needs (see `kdp.running`)."""
+
+    def watch(self, to: int, kinds: Sequence[str]) -> bytes:
+        """Like `run`, until an object of one of the kinds changes.
+
+        JSON array of the changes of that moment: {"type": "ADDED" | "MODIFIED" | "DELETED", "at" (nanoseconds),
+        "object", "before" (or null)}; empty if nothing changed until `to`.
+        """
+
+    def moment(self, at: int) -> str:
+        """A moment of virtual time as the API writes it."""
+
     def list(
         self, kind: str, namespace: str | None, selector: str | None, fields: str | None = None
     ) -> bytes:

@@ -11,10 +11,12 @@ from typing import TYPE_CHECKING, Any
 from kdp import _core
 from kdp.arguments import bad_argument, check_choice, check_port, nearest
 from kdp.custom_kinds import custom_kinds
+from kdp.durations import parse_duration
 from kdp.errors import NotFoundError, UsageError
 from kdp.kinds import KindNames, find_kind, split_reference
 from kdp.objects import Manifest
 from kdp.proxy_options import ProxyOptions, proxy_options
+from kdp.running import Running
 from kdp.sources import Source, from_objects, from_paths
 
 if TYPE_CHECKING:
@@ -29,7 +31,7 @@ if TYPE_CHECKING:
 __all__ = ["Cluster", "NodePods", "NodeRef", "PodRef", "ServiceRef"]
 
 
-class Cluster:
+class Cluster(Running):
     """Objects, the controllers over them, nodes with their rules, and virtual time.
 
     ``objects`` are manifests: those of ``kdp.Service`` and so on, or any mapping in the API's form. What a bare
@@ -41,6 +43,9 @@ class Cluster:
     mapping of their names on its command line (``{"masquerade-all": True}``), or its configuration, as a mapping of
     kind KubeProxyConfiguration or the path of such a file. With ``proxy_timers`` syncs wait as ``minSyncPeriod`` and
     ``syncPeriod`` say; else a node's rules are in line with the objects whenever somebody looks.
+
+    ``latency`` says how long events take (``{"slice->node": "800ms"}``), ``timing`` how long Pods take for what they do
+    (``{"start": "2s", "ready": "1s", "shutdown": "2s", "addresses": "lowest"}``).
     """
 
     seed: int
@@ -55,12 +60,14 @@ class Cluster:
         mode: str | None = None,
         proxy: ProxyOptions | None = None,
         proxy_timers: bool = False,
+        latency: Mapping[str, str | float] | None = None,
+        timing: Mapping[str, str | float] | None = None,
         evaluator: str = "indexed",
         complete: bool = True,
         options: Mapping[str, Any] | None = None,
     ) -> None:
         chosen = _options(seed, k8s, mode, evaluator, complete=complete, options=options)
-        chosen |= proxy_options(proxy, timers=proxy_timers)
+        chosen |= proxy_options(proxy, timers=proxy_timers) | _times(latency, timing)
         _start(self, from_objects(objects), chosen)
 
     @classmethod
@@ -74,6 +81,8 @@ class Cluster:
         mode: str | None = None,
         proxy: ProxyOptions | None = None,
         proxy_timers: bool = False,
+        latency: Mapping[str, str | float] | None = None,
+        timing: Mapping[str, str | float] | None = None,
         evaluator: str = "indexed",
         complete: bool = True,
         options: Mapping[str, Any] | None = None,
@@ -83,7 +92,7 @@ class Cluster:
         Nothing is kept of a set of which one object is refused.
         """
         chosen = _options(seed, k8s, mode, evaluator, complete=complete, options=options)
-        chosen |= proxy_options(proxy, timers=proxy_timers)
+        chosen |= proxy_options(proxy, timers=proxy_timers) | _times(latency, timing)
         cluster = cls.__new__(cls)
         _start(cluster, from_paths(paths, recursive=recursive), chosen)
         return cluster
@@ -237,12 +246,12 @@ class Cluster:
     def put(self, *objects: Mapping[str, Any]) -> None:
         """Create or replace objects; what follows from them follows."""
         self.core.put(from_objects(objects))
-        self.__dict__.pop("endpoint_names", None)
+        self.forget_names()
 
     def delete(self, kind: str, name: str, *, namespace: str = "default") -> None:
         """Delete an object."""
         self.core.delete(self.kind(kind).path, namespace, name)
-        self.__dict__.pop("endpoint_names", None)
+        self.forget_names()
 
     def _qualify(self, kind: str, text: str) -> tuple[str, str]:
         namespace, name = split_reference(text)
@@ -441,6 +450,20 @@ class NodeRef:
 def _start(cluster: Cluster, sources: Sequence[Source], options: Mapping[str, Any]) -> None:
     cluster.seed = int(options.get("seed", 1))
     cluster.core = _core.Cluster(list(sources), json.dumps(options))
+
+
+def _times(
+    latency: Mapping[str, str | float] | None, timing: Mapping[str, str | float] | None
+) -> dict[str, Any]:
+    given = {"latency": latency, "timing": timing}
+    return {
+        option: {
+            name: time if name == "addresses" else parse_duration(f"kdp.Cluster({option}=...) {name}", time)
+            for name, time in times.items()
+        }
+        for option, times in given.items()
+        if times is not None
+    }
 
 
 def _options(

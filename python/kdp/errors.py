@@ -166,6 +166,8 @@ CODES: dict[str, type[KdpError]] = {
     "topology-invalid": ValidationError,
     "path-loop": ValidationError,
     "time-goes-back": UsageError,
+    "time-invalid": UsageError,
+    "action-refused": UsageError,
     "option-invalid": UsageError,
     "question-invalid": UsageError,
     "flows-dtype": UsageError,

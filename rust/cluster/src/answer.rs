@@ -309,7 +309,7 @@ impl Writing {
 fn reached(told: &Told) -> Option<&Headers> {
     match &told.path.end {
         End::Pod { packet, .. } | End::Node { packet, .. } | End::World { packet } => Some(&packet.headers),
-        End::Nobody { .. } | End::Stopped { .. } => None,
+        End::Nobody { .. } | End::Lost { .. } | End::Stopped { .. } => None,
     }
 }
 
@@ -326,6 +326,7 @@ fn arrival(end: &End) -> (String, Value) {
         End::Nobody { packet, .. } => {
             (format!("nobody has {}", packet.headers.dst), steps::ends(&packet.headers))
         }
+        End::Lost { node } => (format!("it is lost with node {node}"), Value::Null),
         End::Stopped { node, fate } => {
             (format!("it ends at node {node}: {}", steps::stopped(node, fate).1), Value::Null)
         }
@@ -340,6 +341,7 @@ pub(crate) fn unfinished(world: &World, end: &End) -> (&'static str, Option<Stri
             (verdict, Some(format!("at node {node}: {reason}")))
         }
         End::World { packet } => ("no-route", Some(beyond(world, &packet.headers))),
+        End::Lost { node } => ("no-route", Some(format!("node {node} is lost: its network is gone"))),
         End::Nobody { node, packet } => {
             let why = format!("no Pod on node {node} has the address {}", packet.headers.dst);
             ("no-route", Some(why))

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use kdp_kube::endpoints::{Controller, ServiceKey, Settings, perform, words};
 use kdp_kube::load::{Source, load};
 use kdp_kube::object::{EndpointSlice, Endpoints, KindName, Object, ObjectKey};
+use kdp_kube::workload::Workloads;
 use kdp_kube::{Change, Cursor, Store, complete, defaults, validate};
 use kdp_packet::Family;
 use kdp_proxy::{Changed, View};
@@ -14,6 +15,7 @@ use crate::directory::Directory;
 use crate::edges::{Edge, InFlight};
 use crate::options::Options;
 use crate::proxy::Trigger;
+use crate::running::Watch;
 use crate::world::{Nodes, World};
 use crate::{Error, node::Node};
 
@@ -25,6 +27,11 @@ pub struct Cluster {
     in_flight: InFlight,
     read: Cursor,
     notes: Vec<String>,
+    /// The controllers of workloads, once time runs.
+    pub(crate) workloads: Option<Workloads>,
+    pub(crate) watch: Watch,
+    /// Whether time stops when the watch has seen something.
+    pub(crate) stop_when_seen: bool,
     /// Connections that were tried: each gets a client port of its own.
     pub(crate) connections: u64,
 }
@@ -59,6 +66,9 @@ impl Cluster {
             in_flight: InFlight::default(),
             read: Cursor::default(),
             notes,
+            workloads: None,
+            watch: Watch::default(),
+            stop_when_seen: false,
             connections: 0,
         };
         cluster.see_all()?;
@@ -108,7 +118,8 @@ impl Cluster {
         if !faults.is_empty() {
             return Err(Error::all(faults));
         }
-        for object in objects {
+        for mut object in objects {
+            self.identify(&mut object);
             self.world.store.put(object);
         }
         self.settle()
@@ -130,6 +141,9 @@ impl Cluster {
         while let Some(at) = self.next_at().filter(|at| *at <= to) {
             self.world.now = at.max(self.world.now);
             self.settle()?;
+            if self.stop_when_seen && self.watch.has_seen() {
+                return Ok(());
+            }
         }
         self.world.now = to;
         Ok(())
@@ -137,7 +151,8 @@ impl Cluster {
 
     /// When something happens next: a change arrives, or the sync of a controller or a kube-proxy is due.
     fn next_at(&mut self) -> Option<Time> {
-        let next = [self.in_flight.next_at(), self.controllers.next_at(), self.nodes.next_at()];
+        let work = self.workloads.as_ref().and_then(Workloads::next_at);
+        let next = [self.in_flight.next_at(), self.controllers.next_at(), self.nodes.next_at(), work];
         next.into_iter().flatten().min()
     }
 
@@ -166,11 +181,19 @@ impl Cluster {
     }
 
     /// Lets everything happen that is due now.
-    fn settle(&mut self) -> Result<(), Error> {
+    pub(crate) fn settle(&mut self) -> Result<(), Error> {
+        for change in self.read_changes() {
+            self.send_off(change);
+        }
+        self.deliver()?;
+        while self.work()? {}
+        let changed = self.world.view.drain();
+        if self.world.options.proxy_timers { self.wake(&changed) } else { Ok(()) }
+    }
+
+    /// Changes that have arrived are seen, and what the endpoint controllers make of them, until all is quiet.
+    pub(crate) fn deliver(&mut self) -> Result<(), Error> {
         loop {
-            for change in self.read_changes() {
-                self.send_off(change);
-            }
             while let Some((_, edge, change)) = self.in_flight.receive(self.world.now) {
                 if edge == Edge::ObjectToSlice {
                     self.controllers.apply(self.world.now, &change);
@@ -180,10 +203,12 @@ impl Cluster {
                 }
             }
             if self.controllers.next_at().is_none_or(|at| at > self.world.now) {
-                let changed = self.world.view.drain();
-                return if self.world.options.proxy_timers { self.wake(&changed) } else { Ok(()) };
+                return Ok(());
             }
             self.sync_controllers();
+            for change in self.read_changes() {
+                self.send_off(change);
+            }
         }
     }
 
@@ -203,7 +228,7 @@ impl Cluster {
     }
 
     /// The changes since the last time, taken off the store's log.
-    fn read_changes(&mut self) -> Vec<Change> {
+    pub(crate) fn read_changes(&mut self) -> Vec<Change> {
         let changes = self.world.store.changes_since(self.read);
         let changes: Vec<Change> = changes.expect("nobody trims beyond this cursor").cloned().collect();
         self.read = self.world.store.cursor();
@@ -212,7 +237,11 @@ impl Cluster {
     }
 
     /// A change leaves along the edges that it concerns. Where Pods and nodes are is known at once.
-    fn send_off(&mut self, change: Change) {
+    pub(crate) fn send_off(&mut self, change: Change) {
+        self.watch.see(self.world.now, &change);
+        if let Some(workloads) = &mut self.workloads {
+            workloads.apply(&change, self.world.now);
+        }
         self.world.directory.apply(change.before.as_deref(), change.after.as_deref());
         let (latency, now) = (self.world.options.latency, self.world.now);
         let to_node = match change.object().key().kind {

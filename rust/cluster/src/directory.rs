@@ -35,6 +35,8 @@ pub(crate) struct Directory {
     residents: HashMap<IpAddr, Resident, FixedState>,
     nodes_by_addr: HashMap<IpAddr, Arc<str>, FixedState>,
     places: BTreeMap<Arc<str>, Place>,
+    /// Nodes whose network is gone.
+    lost: BTreeSet<Box<str>>,
 }
 
 impl Directory {
@@ -67,6 +69,20 @@ impl Directory {
     /// What a node's box is made of. A node that only Pods name has no addresses.
     pub(crate) fn place(&self, node: &str) -> Option<&Place> {
         self.places.get(node)
+    }
+
+    /// Whether a node's network is gone.
+    pub(crate) fn is_lost(&self, node: &str) -> bool {
+        self.lost.contains(node)
+    }
+
+    /// A node's network is gone, or back.
+    pub(crate) fn set_lost(&mut self, node: &str, lost: bool) {
+        if lost {
+            self.lost.insert(node.into());
+        } else {
+            self.lost.remove(node);
+        }
     }
 
     /// The networks of all nodes' Pods.

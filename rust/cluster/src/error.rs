@@ -124,6 +124,12 @@ pub enum Error {
         /// What is wrong.
         why: String,
     },
+    /// An action that cannot be done.
+    #[error("{why}")]
+    Action {
+        /// What is wrong with it.
+        why: String,
+    },
     /// A packet that never arrives.
     #[error("the packet goes round in circles: {}", .nodes.join(" > "))]
     Loop {
@@ -158,6 +164,7 @@ pub const CODES: &[&str] = &[
     "address-family",
     "explanation-not-modelled",
     "case-invalid",
+    "action-refused",
     "path-loop",
     "time-goes-back",
 ];
@@ -200,6 +207,7 @@ impl Error {
             Error::Family { .. } => "address-family",
             Error::ExplanationNotModelled { .. } => "explanation-not-modelled",
             Error::Case { .. } => "case-invalid",
+            Error::Action { .. } => "action-refused",
             Error::Loop { .. } => "path-loop",
             Error::TimeGoesBack { .. } => "time-goes-back",
         }

@@ -3,6 +3,7 @@
 //! Every change is a write to the store. What follows from it comes over edges, each with a latency: the controllers' slices,
 //! the proxies' view, a node's rules. Nodes are lazy: one builds its rules when a packet, a listing or a timer asks.
 
+mod action;
 mod answer;
 mod client;
 mod cluster;
@@ -22,11 +23,13 @@ mod path;
 mod proxy;
 mod proxy_answers;
 mod question;
+mod running;
 mod steps;
 pub mod topology;
 mod views;
 mod world;
 
+pub use action::{Action, Named};
 pub use cluster::Cluster;
 pub use edges::{Edge, Latency};
 pub use error::{CODES, Error};

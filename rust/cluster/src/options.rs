@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use kdp_host::Evaluator;
+use kdp_kube::workload::{AddressOrder, Timing, node_grace};
 use kdp_packet::{Cidr, Family};
 use kdp_proxy::{DetectLocal, Profile};
 use serde::Deserialize;
@@ -27,6 +28,7 @@ struct Given {
     proxy_flags: Option<serde_json::Map<String, Value>>,
     proxy_config: Option<ProxyFile>,
     proxy_timers: bool,
+    timing: BTreeMap<String, Value>,
 }
 
 /// kube-proxy's configuration file: its name and its text.
@@ -57,6 +59,8 @@ pub struct Options {
     pub proxy: serde_json::Map<String, Value>,
     /// Whether syncs wait as `minSyncPeriod` and `syncPeriod` say; else a node is in line whenever it is asked.
     pub proxy_timers: bool,
+    /// How long workloads take for what they do.
+    pub timing: Timing,
 }
 
 impl Default for Options {
@@ -71,6 +75,7 @@ impl Default for Options {
             latency: Latency::default(),
             proxy: serde_json::Map::new(),
             proxy_timers: false,
+            timing: Timing::default(),
         }
     }
 }
@@ -84,9 +89,10 @@ impl Options {
         let proxy = proxy_block(&given)?;
         // Nodes read the options when they are asked; what is wrong with them is said now.
         kdp_proxy::Config::from_block(&Value::Object(proxy.clone()))?;
+        let profile = given.k8s.map_or(Ok(default.profile), |text| text.parse::<Profile>())?;
         Ok(Options {
             seed: given.seed,
-            profile: given.k8s.map_or(Ok(default.profile), |text| text.parse::<Profile>())?,
+            profile,
             cluster_cidr: given.cluster_cidr.map(|text| cidrs("cluster_cidr", &text)).transpose()?,
             service_cidr: match given.service_cidr {
                 Some(text) => one_cidr("service_cidr", &text)?,
@@ -97,6 +103,7 @@ impl Options {
             latency: latency(&given.latency)?,
             proxy,
             proxy_timers: given.proxy_timers,
+            timing: timing(&given.timing, profile)?,
         })
     }
 
@@ -188,6 +195,36 @@ fn evaluator(text: &str) -> Result<Evaluator, Error> {
         "indexed" => Ok(Evaluator::Indexed),
         _ => Err(Error::Option { option: "evaluator", why: format!("{text:?} is not scan or indexed") }),
     }
+}
+
+/// Nanoseconds by name, and `addresses`: the order in which a node gives addresses to Pods.
+fn timing(given: &BTreeMap<String, Value>, profile: Profile) -> Result<Timing, Error> {
+    let minor = profile.to_string().split('.').nth(1).and_then(|minor| minor.parse().ok());
+    let mut timing = Timing { node_grace: node_grace(minor.unwrap_or(u32::MAX)), ..Timing::default() };
+    for (name, value) in given {
+        let why = if name == "addresses" {
+            timing.addresses = match value.as_str() {
+                Some("lowest") => AddressOrder::Lowest,
+                Some("round-robin") => AddressOrder::RoundRobin,
+                _ => {
+                    return Err(Error::Option {
+                        option: "timing",
+                        why: format!("addresses {value} is not round-robin or lowest"),
+                    });
+                }
+            };
+            continue;
+        } else if let Some(nanos) = value.as_u64() {
+            let known = timing.set(name, std::time::Duration::from_nanos(nanos));
+            (!known).then(|| format!("{name:?} is not one of {}, addresses", Timing::NAMES.join(", ")))
+        } else {
+            Some(format!("{name}: {value} is no number of nanoseconds"))
+        };
+        if let Some(why) = why {
+            return Err(Error::Option { option: "timing", why });
+        }
+    }
+    Ok(timing)
 }
 
 fn latency(given: &BTreeMap<String, u64>) -> Result<Latency, Error> {

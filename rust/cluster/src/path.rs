@@ -38,6 +38,8 @@ pub(crate) enum End {
     World { packet: Packet },
     /// It went to an address of the Pods' networks that no Pod has.
     Nobody { node: Arc<str>, packet: Packet },
+    /// It went to a node whose network is gone, or was to come from one.
+    Lost { node: Arc<str> },
     /// A node ended it.
     Stopped { node: Arc<str>, fate: Fate },
 }
@@ -54,7 +56,7 @@ impl End {
         match self {
             End::Pod { pod, packet } => of(Some(&pod.namespace), &pod.name, &pod.node, packet),
             End::Node { node, packet } => of(None, node, node, packet),
-            End::World { .. } | End::Nobody { .. } | End::Stopped { .. } => Value::Null,
+            End::World { .. } | End::Nobody { .. } | End::Lost { .. } | End::Stopped { .. } => Value::Null,
         }
     }
 }
@@ -83,6 +85,10 @@ pub(crate) fn carry(
 ) -> Result<Path, Error> {
     let mut path = Path { end: End::World { packet: packet.clone() }, rules_walked: 0, nodes: Vec::new() };
     while path.nodes.len() < BOXES_MAX {
+        if directory.is_lost(&at.node) {
+            path.end = End::Lost { node: at.node };
+            return Ok(path);
+        }
         let (done, uplink) = walk(&at, packet)?;
         path.rules_walked += done.rules_walked;
         path.nodes.push(at.node.clone());

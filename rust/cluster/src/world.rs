@@ -96,6 +96,11 @@ impl Nodes {
         self.0.get_mut(name).expect("it was opened just now")
     }
 
+    /// The names of the nodes that were opened.
+    pub(crate) fn opened(&self) -> Vec<String> {
+        self.0.keys().map(ToString::to_string).collect()
+    }
+
     /// When a node's kube-proxy does something by itself next.
     pub(crate) fn next_at(&self) -> Option<Time> {
         self.0.values().filter_map(|node| node.proxy.next_at()).min()

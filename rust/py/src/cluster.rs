@@ -1,6 +1,6 @@
 //! `kdp._core.Cluster`.
 
-use kdp_cluster::{Cluster as Core, Options, Question, exchange_json};
+use kdp_cluster::{Action, Cluster as Core, Options, Question, exchange_json};
 use kdp_kube::load::Source;
 use kdp_kube::object::KindName;
 use kdp_packet::{Family, FlowColumns};
@@ -65,6 +65,23 @@ impl Cluster {
 
     fn advance(&self, py: Python<'_>, to: u64) -> PyResult<()> {
         self.0.run(py, |core| core.advance(Time(to)))
+    }
+
+    fn run(&self, py: Python<'_>, to: u64) -> PyResult<()> {
+        self.0.run(py, |core| core.run(Time(to)))
+    }
+
+    fn act(&self, py: Python<'_>, action: &str) -> PyResult<()> {
+        self.0.run(py, |core| core.act(&Action::parse(action)?))
+    }
+
+    fn watch<'py>(&self, py: Python<'py>, to: u64, kinds: Vec<String>) -> PyResult<Bound<'py, PyBytes>> {
+        let kinds = kinds.iter().map(|kind| kind_name(kind)).collect();
+        self.0.json(py, |core| core.watch(Time(to), kinds))
+    }
+
+    fn moment(&self, py: Python<'_>, at: u64) -> PyResult<String> {
+        self.0.run(py, |core| Ok(core.moment(Time(at))))
     }
 
     #[pyo3(signature = (kind, namespace, selector, fields=None))]

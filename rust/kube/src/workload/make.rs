@@ -24,6 +24,11 @@ pub(super) fn controlled_by(kind: &str, owner: &Meta) -> OwnerReference {
     }
 }
 
+/// A uid for an object that is made now: `number` tells it from those that had its name before.
+pub fn fresh_uid(key: &ObjectKey, number: u64) -> String {
+    names::uid(&format!("{key} {number}"))
+}
+
 impl Workloads {
     /// A Pod of a template, as the API server stores it: Pending, with a uid and the tolerations that every Pod gets.
     pub(super) fn pod_of(
@@ -57,7 +62,7 @@ impl Workloads {
     /// Gives a new object its uid: no two objects of one name have the same.
     pub(super) fn identify(&mut self, object: &mut Object) {
         self.names += 1;
-        object.meta_mut().uid = names::uid(&format!("{} {}", object.key(), self.names));
+        object.meta_mut().uid = fresh_uid(&object.key(), self.names);
     }
 
     /// A name behind a prefix that nobody has.

@@ -32,8 +32,9 @@ use std::time::Duration;
 use kdp_sim::{EventQueue, Time};
 
 pub use clock::Epoch;
+pub use make::fresh_uid;
 pub use timing::{AddressOrder, Timing, node_grace};
-pub use writes::edit_spec;
+pub use writes::write_spec;
 
 use self::addresses::Addresses;
 use self::index::{Index, controller_of, is_workload};

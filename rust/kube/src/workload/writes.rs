@@ -18,7 +18,7 @@ pub(super) fn edit<T: Typed>(store: &mut Store, key: &ObjectKey, change: impl Fn
 }
 
 /// Changes an object's spec, which raises its generation. Whether there was anything to write.
-pub fn edit_spec<T: Typed>(store: &mut Store, key: &ObjectKey, change: impl FnOnce(&mut T)) -> bool {
+pub(super) fn edit_spec<T: Typed>(store: &mut Store, key: &ObjectKey, change: impl FnOnce(&mut T)) -> bool {
     let Some(old) = store.get(key).cloned() else { return false };
     let mut new = Object::clone(&old);
     change(new.get_mut::<T>().expect("a key names its kind"));
@@ -28,6 +28,14 @@ pub fn edit_spec<T: Typed>(store: &mut Store, key: &ObjectKey, change: impl FnOn
     new.meta_mut().generation += 1;
     store.put(new);
     true
+}
+
+/// Writes an object with a new spec, which raises its generation; nothing if it is as it was.
+pub fn write_spec(store: &mut Store, mut new: Object) {
+    if store.get(&new.key()).is_none_or(|old| old.kind != new.kind) {
+        new.meta_mut().generation += 1;
+        store.put(new);
+    }
 }
 
 /// Sets a condition; its time moves only with its status.
