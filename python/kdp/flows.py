@@ -18,8 +18,9 @@ if TYPE_CHECKING:
 
 __all__ = ["VERDICTS", "FlowResult", "Flows"]
 
-VERDICTS = ("forwarded", "delivered", "dropped", "rejected", "no-route")
-"""Names of the verdicts, by number: ``delivered`` means to the node itself."""
+VERDICTS = ("forwarded", "delivered", "dropped", "rejected", "no-route", "unknown")
+"""Names of the verdicts, by number: ``delivered`` means to the node itself; ``unknown``, that it hangs on a
+test that asks for what is not known (``-m owner``)."""
 
 PROTOCOLS: Mapping[str, int] = {"tcp": 6, "udp": 17}
 

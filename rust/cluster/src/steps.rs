@@ -79,6 +79,7 @@ fn verdict_text(verdict: Verdict) -> String {
         Verdict::Accept => "accept".to_owned(),
         Verdict::Drop => "drop".to_owned(),
         Verdict::Queue { .. } => "queue".to_owned(),
+        Verdict::Unknown => "unknown".to_owned(),
         Verdict::Reject(with) => format!("reject with {}", reject_text(with)),
         Verdict::Dnat(range) => format!("dnat to {}", range_text(&range)),
         Verdict::Snat(range) => format!("snat to {}", range_text(&range)),
@@ -177,6 +178,10 @@ pub(crate) fn stopped(node: &str, fate: &Fate) -> (&'static str, String, Value) 
         Fate::Queued(_) => {
             let text = "a rule hands it to a process, which has not decided".to_owned();
             ("dropped", text.clone(), json!({"kind": "drop", "text": text, "node": node}))
+        }
+        Fate::Unknown { because } => {
+            let text = format!("unknown, because `{because}` asks for what is not known here");
+            ("unknown", text.clone(), json!({"kind": "unknown", "text": text, "node": node}))
         }
         Fate::SendError(error) => {
             let text = format!("the sender gets: {error}");

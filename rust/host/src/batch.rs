@@ -29,6 +29,8 @@ pub enum RowVerdict {
     Rejected = 3,
     /// There is no way to where it goes.
     NoRoute = 4,
+    /// Nobody can say: it hangs on a test that asks for what is not known.
+    Unknown = 5,
 }
 
 /// A batch on its way through one box.
@@ -98,6 +100,7 @@ pub(crate) fn row_verdict(fate: &Fate) -> RowVerdict {
         Fate::Dropped(_) | Fate::Queued(_) | Fate::SendError(SendError::NotPermitted) => RowVerdict::Dropped,
         Fate::Answered { why: AnswerReason::NoRoute(..), .. } | Fate::SendError(_) => RowVerdict::NoRoute,
         Fate::Answered { .. } => RowVerdict::Rejected,
+        Fate::Unknown { .. } => RowVerdict::Unknown,
     }
 }
 

@@ -119,6 +119,7 @@ impl Host {
                 "local".to_owned()
             }
             Fate::Queued(_) => "queued".to_owned(),
+            Fate::Unknown { .. } => "unknown".to_owned(),
             Fate::Dropped(_) => "drop".to_owned(),
             Fate::SendError(error) => format!("error:{error}"),
             Fate::Answered { answer, .. } => {
@@ -159,6 +160,7 @@ fn answered(answer: &Fate, device: Option<DeviceId>, is_icmp: bool, seen: &Excha
         Fate::Sent { .. } => "forward",
         Fate::Delivered(answer) if answer.headers.proto.is_icmp() && !is_icmp => "reject",
         Fate::Delivered(_) => "local",
+        Fate::Unknown { .. } => "unknown",
         Fate::Dropped(_) | Fate::Queued(_) | Fate::Answered { .. } | Fate::SendError(_)
             if device.is_some() =>
         {

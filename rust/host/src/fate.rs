@@ -35,6 +35,11 @@ pub enum Fate {
     },
     /// A rule handed it to a process, which has not decided yet.
     Queued(Box<Held>),
+    /// Nobody can say: it hangs on a test that asks for what is not known.
+    Unknown {
+        /// The test, as it stands in its rule: `-m owner --uid-owner 1000`.
+        because: std::sync::Arc<str>,
+    },
     /// The sender, a process on this box, gets an error from the kernel.
     SendError(SendError),
 }
@@ -164,7 +169,11 @@ impl Fate {
     pub fn headers(&self) -> Option<&Headers> {
         match self {
             Fate::Sent { packet, .. } | Fate::Delivered(packet) => Some(&packet.headers),
-            Fate::Dropped(_) | Fate::Queued(_) | Fate::Answered { .. } | Fate::SendError(_) => None,
+            Fate::Dropped(_)
+            | Fate::Queued(_)
+            | Fate::Unknown { .. }
+            | Fate::Answered { .. }
+            | Fate::SendError(_) => None,
         }
     }
 }

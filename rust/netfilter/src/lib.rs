@@ -20,7 +20,8 @@ pub use name::Name;
 pub use rule::{
     AddrType, AddrTypes, ConnMark, ConntrackTest, CtState, CtStates, DevicePattern, DeviceSide, HeaderEdit,
     HeaderTest, IcmpType, Limit, Log, Match, NatRange, PortRange, PortSide, PrefixTranslation, Recent,
-    RecentOp, RejectWith, ReversePath, Rule, Statistic, Target, TcpFlagTest, Test, TtlTest, ZoneSide,
+    RecentOp, RejectWith, ReversePath, Rule, Statistic, Target, TcpFlagTest, Test, TtlTest, Unknown,
+    ZoneSide,
 };
 pub use ruleset::{Applied, Chain, ChainId, DEPTH_MAX, Hook, Installed, Ruleset, Slot};
 pub use transaction::{Op, Policy, Table, Transaction};

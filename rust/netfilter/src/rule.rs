@@ -8,10 +8,12 @@ use kdp_packet::{Cidr, Proto};
 mod connection;
 mod header;
 mod prefix;
+mod unknown;
 
 pub use self::connection::{ConnMark, ConntrackTest, ZoneSide};
 pub use self::header::{DeviceSide, HeaderEdit, HeaderTest, Limit, Log, ReversePath, TtlTest};
 pub use self::prefix::PrefixTranslation;
+pub use self::unknown::Unknown;
 use crate::Name;
 
 /// A rule: tests in order, then a target.
@@ -127,6 +129,8 @@ pub enum Match {
     Recent(Recent),
     /// `-m nfacct --nfacct-name`: counts and always passes.
     Nfacct(Arc<str>),
+    /// A test that depends on what is not known.
+    Unknown(Unknown),
 }
 
 impl Match {

@@ -38,6 +38,8 @@ pub(crate) struct Context<'a, C, R> {
     copy: Option<Box<Fate>>,
     /// The device by which the packet would leave when it entered the hook that it is at.
     left_by: Option<DeviceId>,
+    /// The test on which the fate of the packet hangs.
+    because: Option<std::sync::Arc<str>>,
 }
 
 /// A packet between two hooks.
@@ -120,7 +122,17 @@ impl<'a, C: Choose, R: Record> Context<'a, C, R> {
         choose: &'a mut C,
         record: &'a mut R,
     ) -> Self {
-        Context { host, now, ports, choose, record, rules_walked: 0, copy: None, left_by: None }
+        Context {
+            host,
+            now,
+            ports,
+            choose,
+            record,
+            rules_walked: 0,
+            copy: None,
+            left_by: None,
+            because: None,
+        }
     }
 
     /// A packet comes in by `device`.

@@ -75,6 +75,7 @@ impl<C: Choose, R: Record> Context<'_, C, R> {
         match verdict {
             // It waits untranslated, and goes on behind the hook.
             Verdict::Queue { .. } if self.host.holds => return Err(Stop::Queue),
+            Verdict::Unknown => return Err(self.unknown()),
             Verdict::Accept | Verdict::Queue { bypass: true } => return Ok(false),
             Verdict::Dnat(range) | Verdict::Snat(range) => self.set_up(passage, manip, &range),
             Verdict::Redirect(range) => {

@@ -25,6 +25,7 @@ impl<C: Choose, R: Record> Context<'_, C, R> {
     pub(super) fn decided(&mut self, verdict: Verdict, passage: &mut Passage) -> Result<(), Stop> {
         match verdict {
             Verdict::Queue { .. } if self.host.holds => Err(Stop::Queue),
+            Verdict::Unknown => Err(self.unknown()),
             Verdict::Accept | Verdict::Queue { bypass: true } => Ok(()),
             Verdict::Drop | Verdict::Queue { bypass: false } => Err(dropped(passage)),
             Verdict::Reject(with) => Err(self.answer(passage, AnswerReason::Reject(with))?),
@@ -60,11 +61,13 @@ impl<C: Choose, R: Record> Context<'_, C, R> {
             ct,
             connection,
             zone: passage.zone,
+            own: passage.input.is_none(),
             now: self.now,
             ..Frame::new(&passage.packet.headers)
         };
         let walk = look(&mut frame, self.host, self.choose, self.record);
-        let Frame { notrack, mark, zone, edits, timeouts, connection: after, headers, .. } = frame;
+        let Frame { notrack, mark, zone, edits, timeouts, connection: after, headers, unknown, .. } = frame;
+        self.because = unknown;
         let rewritten = headers.into_rewritten();
         (passage.mark, passage.zone) = (mark, zone);
         if let Some(headers) = rewritten {
@@ -82,6 +85,12 @@ impl<C: Choose, R: Record> Context<'_, C, R> {
             passage.attached = Attached::Untracked;
         }
         walk.verdict
+    }
+
+    /// Ends the packet's way at a test whose answer nobody knows.
+    pub(super) fn unknown(&mut self) -> Stop {
+        let because = self.because.take().expect("a rule set that cannot say names the test");
+        crate::Fate::Unknown { because }.into()
     }
 
     /// What rules see of the packet's connection.

@@ -151,6 +151,7 @@ fn put_match(out: &mut String, family: Family, test: &Match) {
             write!(out, " statistic mode nth{} every {every}{packet}", not(*invert))
         }
         Match::Recent(recent) => return put_recent(out, family, recent),
+        Match::Unknown(unknown) => write!(out, " {}", unknown.text),
         Match::Nfacct(name) => write!(out, " nfacct-name  {}", quote(name)),
     };
 }

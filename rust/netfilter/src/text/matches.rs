@@ -63,7 +63,7 @@ pub(super) fn module(name: &str, family: Family) -> Option<Box<dyn Module>> {
         "icmp6" | "icmpv6" if family == Family::V6 => Box::new(packet_matches::Icmp::of(family)),
         "statistic" => Box::<effects::Statistics>::default(),
         "recent" => Box::<effects::Recents>::default(),
-        _ => return None,
+        _ => Box::new(super::unknown::Unknowns::of(name)?),
     })
 }
 

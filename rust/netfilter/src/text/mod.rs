@@ -21,6 +21,7 @@ mod support;
 mod targets;
 #[cfg(test)]
 mod tests;
+mod unknown;
 mod values;
 mod words;
 

@@ -193,6 +193,7 @@ fn put_match(out: &mut String, family: Family, test: &Match) {
         Match::Statistic(statistic) => return put_statistic(out, *statistic),
         Match::Recent(recent) => return put_recent(out, family, recent),
         // Two blanks: so does iptables 1.8.9 (extensions/libxt_nfacct.c, `nfacct_save`).
+        Match::Unknown(unknown) => write!(out, " {}", unknown.because()),
         Match::Nfacct(name) => write!(out, " -m nfacct --nfacct-name  {}", quote(name)),
     };
 }

@@ -54,6 +54,8 @@ impl Draft {
                 let aim = if goto { Aim::goto(name, arguments) } else { Aim::jump(name, arguments)? };
                 once(&mut self.aim, option.name, aim)
             }
+            // Behind `-m policy` it is that match's.
+            "--proto" if self.take_extension(option, arguments)? => Ok(true),
             _ => Ok(self.take_header(option, arguments)? || self.take_extension(option, arguments)?),
         }
     }

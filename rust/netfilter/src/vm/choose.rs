@@ -1,5 +1,7 @@
 //! Who decides where a rule rolls dice: a seeded draw, or an explorer that takes every branch.
 
+use std::sync::Arc;
+
 use kdp_sim::Draw;
 
 use super::Probability;
@@ -14,6 +16,12 @@ pub trait Choose {
 
     /// A number below `bound`, each as likely as the others. `bound` is not zero.
     fn below(&mut self, bound: u32) -> u32;
+
+    /// What a test says that depends on what is not known; `None` leaves it open. One text has one answer for a packet.
+    fn unknown(&mut self, text: &Arc<str>) -> Option<bool> {
+        let _ = text;
+        None
+    }
 }
 
 /// One branch, drawn from a seed.
@@ -36,6 +44,8 @@ impl Choose for Run {
 pub struct Explore {
     script: Vec<Decision>,
     next: usize,
+    /// What was assumed of that which is not known, in this run.
+    assumed: Vec<(Arc<str>, bool)>,
 }
 
 /// A choice, and the branch of it that is taken.
@@ -49,12 +59,13 @@ struct Decision {
 enum Choice {
     Bernoulli(u32),
     Below(u32),
+    Unknown,
 }
 
 impl Choice {
     fn branches(self) -> u32 {
         match self {
-            Choice::Bernoulli(_) => 2,
+            Choice::Bernoulli(_) | Choice::Unknown => 2,
             Choice::Below(bound) => bound,
         }
     }
@@ -67,6 +78,8 @@ impl Decision {
             (Choice::Bernoulli(probability), 0) => (probability, CERTAIN),
             (Choice::Bernoulli(probability), _) => (CERTAIN - probability, CERTAIN),
             (Choice::Below(bound), _) => (1, bound),
+            // Nobody knows how likely it is: each answer is taken for certain.
+            (Choice::Unknown, _) => (1, 1),
         }
     }
 
@@ -76,6 +89,7 @@ impl Decision {
             (Choice::Bernoulli(probability), 0) => Probability::nominal(probability),
             (Choice::Bernoulli(probability), _) => Probability::nominal(probability).complement(),
             (Choice::Below(bound), _) => Probability::new(1, bound.into()),
+            (Choice::Unknown, _) => Probability::ONE,
         }
     }
 }
@@ -94,6 +108,7 @@ impl Explore {
     /// Goes on to the next branch in depth-first order; false if this was the last.
     fn advance(&mut self) -> bool {
         self.next = 0;
+        self.assumed.clear();
         while let Some(last) = self.script.last_mut() {
             last.taken += 1;
             if last.taken < last.choice.branches() {
@@ -118,6 +133,15 @@ impl Choose for Explore {
         assert!(bound > 0, "a choice needs something to choose from");
         if bound == 1 { 0 } else { self.decide(Choice::Below(bound)) }
     }
+
+    fn unknown(&mut self, text: &Arc<str>) -> Option<bool> {
+        if let Some((_, known)) = self.assumed.iter().find(|(each, _)| each == text) {
+            return Some(*known);
+        }
+        let holds = self.decide(Choice::Unknown) == 0;
+        self.assumed.push((text.clone(), holds));
+        Some(holds)
+    }
 }
 
 /// One way that things can go.
@@ -130,6 +154,9 @@ pub struct Branch<O> {
     /// Numerator and denominator of each decision as the kernel makes it. Their product is the probability in the
     /// kernel: `--probability 0.3333333333` is 715827883/2^31, so a cascade of them gives almost 1/n.
     pub factors: Vec<(u32, u32)>,
+    /// What was assumed of tests that depend on what is not known, in the order in which they were asked. Its
+    /// probabilities are those under these assumptions.
+    pub assumed: Vec<(Arc<str>, bool)>,
 }
 
 impl<O> Branch<O> {
@@ -168,7 +195,7 @@ pub fn explore<O>(branches_max: usize, mut walk: impl FnMut(&mut Explore) -> O) 
         );
         let nominal = choose.script.iter().fold(Probability::ONE, |product, d| product.times(d.nominal()));
         let factors = choose.script.iter().map(|decision| decision.factor()).collect();
-        branches.push(Branch { outcome, nominal, factors });
+        branches.push(Branch { outcome, nominal, factors, assumed: choose.assumed.clone() });
         if !choose.advance() {
             return Explored { branches, complete: true };
         }
@@ -227,6 +254,20 @@ mod tests {
         let certain = explore(8, |choose| (choose.bernoulli(0), choose.bernoulli(CERTAIN), choose.below(1)));
         assert_eq!((certain.branches.len(), certain.complete), (1, true));
         assert_eq!(explore(8, |choose| choose.below(3)).merged().len(), 3);
+    }
+
+    #[test]
+    fn what_is_not_known_is_taken_both_ways_and_once_for_each_text() {
+        let (owner, time): (Arc<str>, Arc<str>) = ("owner --uid-owner 1".into(), "time".into());
+        let explored = explore(10, |choose| {
+            let first = choose.unknown(&owner).unwrap();
+            (first, choose.unknown(&owner).unwrap(), !first && choose.unknown(&time).unwrap())
+        });
+        let outcomes: Vec<_> = explored.branches.iter().map(|branch| branch.outcome).collect();
+        assert_eq!(outcomes, [(true, true, false), (false, false, true), (false, false, false)]);
+        assert_eq!(explored.branches[1].assumed, [(owner.clone(), false), (time.clone(), true)]);
+        assert_eq!(explored.branches[1].kernel(), Probability::ONE);
+        assert_eq!(Run(Chance::new(1).packet(0, Time(0))).unknown(&owner), None);
     }
 
     #[test]

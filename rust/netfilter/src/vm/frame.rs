@@ -33,6 +33,10 @@ pub struct Frame<'a> {
     pub timeouts: Option<Arc<TimeoutPolicy>>,
     /// Set by `CT --notrack`: conntrack shall leave it alone.
     pub notrack: bool,
+    /// Whether a process of the box sent it, or may have.
+    pub own: bool,
+    /// The test that left its fate open, once one did.
+    pub unknown: Option<Arc<str>>,
     /// The time.
     pub now: Time,
 }
@@ -51,6 +55,8 @@ impl<'a> Frame<'a> {
             zone: None,
             timeouts: None,
             notrack: false,
+            own: true,
+            unknown: None,
             now: Time::ZERO,
         }
     }
@@ -70,6 +76,8 @@ pub enum Verdict {
         /// Whether it goes on where nobody listens.
         bypass: bool,
     },
+    /// Nobody can say: it hangs on the test that the frame names.
+    Unknown,
     /// Its connection gets another destination, and it goes on.
     Dnat(NatRange),
     /// Its connection gets another source, and it goes on.

@@ -34,6 +34,7 @@ impl Match {
             | Match::Conntrack(_)
             | Match::ConnMark(_)
             | Match::Header(_)
+            | Match::Unknown(_)
             | Match::ReversePath(_) => false,
         }
     }
@@ -98,6 +99,7 @@ pub(super) fn meets(
             effects.nth(next(cells), *every, *packet) != *invert
         }
         Match::Recent(recent) => effects.recent.test(next(cells), recent, headers.src, frame.now),
+        Match::Unknown(_) => unreachable!("the walker asks what is not known by itself"),
         Match::Nfacct(name) => {
             effects.count_account(name, headers.length);
             true

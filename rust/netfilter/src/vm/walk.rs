@@ -10,8 +10,8 @@ use super::meet::meets;
 use super::{Choose, Effects, Frame, Locality, Outcome, Step, Trace, Verdict, Walk, What, edit};
 use crate::conntrack::Zone;
 use crate::{
-    Chain, ChainId, DEPTH_MAX, Hook, Installed, NatRange, Policy, PrefixTranslation, Ruleset, Table, Target,
-    ZoneSide,
+    Chain, ChainId, DEPTH_MAX, Hook, Installed, Match, NatRange, Policy, PrefixTranslation, Ruleset, Table,
+    Target, Unknown, ZoneSide,
 };
 
 /// What a walk needs beside the rules and the packet.
@@ -37,6 +37,28 @@ pub(super) trait Find<A> {
 struct Place {
     chain: ChainId,
     next: usize,
+}
+
+/// Whether a packet passed the tests of a rule.
+enum Passed {
+    Yes,
+    No,
+    /// It hangs on what is not known.
+    Unknown,
+}
+
+/// What a test says that depends on what is not known, where somebody says it.
+fn guess(unknown: &Unknown, frame: &Frame<'_>, choose: &mut impl Choose) -> Option<bool> {
+    // What leaves the box and came in by a device has no socket here.
+    let forwarded = unknown.forwarded.filter(|_| !frame.own && frame.out_device.is_some());
+    forwarded.or_else(|| choose.unknown(&unknown.text))
+}
+
+impl Target {
+    /// Whether it shows in the fate of a packet that a rule with it matched.
+    fn shows(&self) -> bool {
+        !matches!(self, Target::Continue | Target::Log(_) | Target::Checksum | Target::Trace)
+    }
 }
 
 /// What comes after a rule that matched.
@@ -108,8 +130,10 @@ impl<L: Locality, C: Choose, T: Trace> Walker<'_, '_, L, C, T> {
             self.rules_walked += (place + 1 - at.next) as u64;
             at.next = place + 1;
             let rule = &chain.rules()[place];
-            if !self.passes(rule, A::of_chain(&chain.heads)[place].rest(), frame) {
-                continue;
+            match self.passes(rule, A::of_chain(&chain.heads)[place].rest(), frame) {
+                Passed::Yes => {}
+                Passed::No => continue,
+                Passed::Unknown => return Some(self.unknown(at.chain, place + 1)),
             }
             self.around.effects.count_rule(rule.slot(), frame.headers.length);
             let (then, outcome) = act(rule, self.hook, frame, self.around.locality);
@@ -134,13 +158,38 @@ impl<L: Locality, C: Choose, T: Trace> Walker<'_, '_, L, C, T> {
     }
 
     /// Asks the tests that the head does not answer.
-    fn passes(&mut self, rule: &Installed, rest: Option<usize>, frame: &Frame<'_>) -> bool {
-        let Some(rest) = rest else { return true };
+    fn passes(&mut self, rule: &Installed, rest: Option<usize>, frame: &mut Frame<'_>) -> Passed {
+        let Some(rest) = rest else { return Passed::Yes };
         let mut cells = rule.cells().iter();
         let Surroundings { locality, effects, choose, .. } = &mut *self.around;
-        rule.rule().matches[rest..]
-            .iter()
-            .all(|test| meets(test, frame, &mut cells, *locality, effects, *choose))
+        let tests = &rule.rule().matches[rest..];
+        for (place, test) in tests.iter().enumerate() {
+            let met = match test {
+                Match::Unknown(unknown) => match guess(unknown, frame, *choose) {
+                    Some(met) => met,
+                    None if rule.rule().target.shows() => {
+                        let mut later = tests[place..].iter().take_while(|test| !test.has_effect());
+                        let mut met = |test| meets(test, frame, &mut cells, *locality, effects, *choose);
+                        if later.any(|test| !matches!(test, Match::Unknown(_)) && !met(test)) {
+                            return Passed::No;
+                        }
+                        frame.unknown = Some(unknown.because().into());
+                        return Passed::Unknown;
+                    }
+                    None => false,
+                },
+                test => meets(test, frame, &mut cells, *locality, effects, *choose),
+            };
+            if !met {
+                return Passed::No;
+            }
+        }
+        Passed::Yes
+    }
+
+    fn unknown(&mut self, chain: ChainId, number: usize) -> Verdict {
+        self.step(chain, What::Rule { number, outcome: Outcome::Verdict(Verdict::Unknown) });
+        Verdict::Unknown
     }
 
     fn policy(&mut self, base: ChainId, hook: Hook, frame: &Frame<'_>) -> Verdict {
