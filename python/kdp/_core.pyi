@@ -239,6 +239,12 @@ class Cluster:
         -n`.
         """
 
+    def replace_rules(self, node: str, tool: str, text: str, source: str) -> None:
+        """Puts other rules in the place of a node's own.
+
+        `tool`: `iptables`, `ip6tables` or `nft`; `source` is what the text is called in errors.
+        """
+
     def rule_counts(self, node: str) -> bytes:
         """JSON: {"IPv4": {"nat": {"rules": n, "chains": n}, …}, …}."""
 

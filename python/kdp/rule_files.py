@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from kdp.host import Host
     from kdp.sources import Source
 
-__all__ = ["RuleFile", "RuleLines", "load_rule_files", "read_rule_files", "tool_of"]
+__all__ = ["RuleFile", "RuleLines", "load_rule_files", "read_rule_files", "rule_line", "tool_of"]
 
 TOOLS = ("iptables", "ip6tables", "nft", "ipset")
 NFT_WORDS = {"table", "add", "create", "flush", "delete", "insert", "define", "include", "reset", "destroy"}
@@ -132,3 +132,18 @@ def _nft_rules(text: str) -> Iterator[tuple[Key, int]]:
 
 def _is_header(words: Sequence[str]) -> bool:
     return (words[0] == "type" and "hook" in words) or words[0] in ("policy", "comment", "flags", "devices")
+
+
+def rule_line(text: str, tool: str, table: str, chain: str, number: int) -> tuple[int, int]:
+    """The first and last line of a rule in what the tool lists, by its number from 1."""
+    rules = _nft_rules(text) if tool == "nft" else _iptables_rules(text, "")
+    wanted = ("", table, chain)
+    places = [line for key, line in rules if key == wanted]
+    first = places[number - 1]
+    last, depth = first, 0
+    for at, line in enumerate(text.splitlines()[first - 1 :], first):
+        depth += line.count("{") - line.count("}")
+        last = at
+        if tool != "nft" or depth <= 0:
+            break
+    return first, last

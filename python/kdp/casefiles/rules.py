@@ -9,6 +9,7 @@ from typing import Any
 from kdp import conformance
 from kdp.casefiles.differences import multiset
 from kdp.host import Host
+from kdp.rule_sets import RuleChain, read_nft, read_saved, split_elements
 
 __all__ = ["DEFAULT_PROXY", "LISTINGS", "compare_iptables", "compare_nft", "compare_rules"]
 
@@ -78,20 +79,10 @@ def compare_iptables(real: str, listed: str) -> Iterator[str]:
 
 
 def _chains(text: str) -> dict[tuple[str, str], list[str]]:
-    found: dict[tuple[str, str], list[str]] = {}
-    table = ""
-    for line in text.splitlines():
-        bare = re.sub(r"^\[\d+:\d+\] ", "", line.rstrip())
-        if bare.startswith("*"):
-            table = bare[1:]
-        elif bare.startswith(":"):
-            found.setdefault((table, bare[1:].split()[0]), [])
-        elif bare.startswith("-A "):
-            found.setdefault((table, bare.split()[1]), []).append(bare)
     canary = re.compile("KUBE-(PROXY|KUBELET)-CANARY")
     return {
-        key: rules
-        for key, rules in found.items()
+        key: chain.rules
+        for key, chain in read_saved(text).items()
         if key[0] in ("nat", "filter") and not canary.search(key[1])
     }
 
@@ -116,73 +107,34 @@ def compare_nft(real: str, listed: str) -> Iterator[str]:
     """Tables named kube-proxy, object by object. Both texts are printed by kdp, so that spelling does not count."""
     host = Host({"devs": {}})
     host.load_rules(real, tool="nft")
-    wanted, found = _objects(host.rules(tool="nft")), _objects(listed)
+    wanted, found = (_objects(text) for text in (host.rules(tool="nft"), listed))
     for name in sorted(wanted.keys() | found.keys()):
-        if name not in wanted or name not in found:
-            yield f"{name}: {'missing' if name in wanted else 'only here'}"
+        want, have = wanted.get(name), found.get(name)
+        if want is None or have is None:
+            yield f"{name}: {'missing' if want else 'only here'}"
             continue
-        (heads, rules), (other_heads, other_rules) = wanted[name], found[name]
-        yield from multiset(name, heads, other_heads, SHOWN)
-        if rules != other_rules:
-            yield from _lines(name, rules, other_rules)
+        yield from multiset(name, want.head, have.head, SHOWN)
+        rules, others = ([_unordered(rule) for rule in each.rules] for each in (want, have))
+        if want.kind != "chain":
+            yield from multiset(name, rules, others, SHOWN)
+        elif rules != others:
+            yield from _lines(name, rules, others)
 
 
-def _objects(text: str) -> dict[str, tuple[list[str], list[str]]]:
-    """By table and object: what has no order (headers, elements), and rules in order."""
-    found: dict[str, tuple[list[str], list[str]]] = {}
-    table = name = ""
-    for line in _logical_lines(text):
-        words = line.split()
-        if line.startswith("table "):
-            table, name = line.removesuffix(" {"), ""
-        elif not table.endswith(" kube-proxy") or line == "}":
-            name = "" if line == "}" else name
-        elif words[0] in ("chain", "set", "map") and line.endswith("{") and not name:
-            name = f"{table} {' '.join(words[:2])}"
-            found[name] = ([], [])
-        elif not name:
-            found.setdefault(table, ([], []))[0].append(line)
-        else:
-            _sort_in(found[name], name, line)
+def _objects(text: str) -> dict[str, RuleChain]:
+    """What tables named kube-proxy hold; what is in a dynamic set is the packets' doing."""
+    found = {" ".join(key): each for key, each in read_nft(text).items() if key[0].endswith(" kube-proxy")}
+    for each in found.values():
+        if any(head.startswith("flags") and "dynamic" in head for head in each.head):
+            each.rules.clear()
     return found
-
-
-def _sort_in(into: tuple[list[str], list[str]], name: str, line: str) -> None:
-    heads, rules = into
-    if " chain " in name and not line.startswith(("type ", "policy ", "comment ")):
-        rules.append(_unordered(line))
-    elif line.startswith("elements = {"):
-        is_dynamic = any(head.startswith("flags") and "dynamic" in head for head in heads)
-        heads += [] if is_dynamic else _split(line.removeprefix("elements = {").removesuffix("}"))
-    else:
-        heads.append(line)
-
-
-def _logical_lines(text: str) -> Iterator[str]:
-    """Lines without indent; what braces hold over several lines (but for blocks) is one."""
-    whole = ""
-    for line in text.splitlines():
-        bare = line.strip()
-        if not bare:
-            continue
-        whole = f"{whole} {bare}" if whole else bare
-        is_block = whole.endswith("{") and whole.split()[0] in ("table", "chain", "set", "map")
-        if is_block or whole.count("{") <= whole.count("}"):
-            yield whole
-            whole = ""
-
-
-def _split(elements: str) -> list[str]:
-    """Elements at the commas outside of quotes and braces; how long they still live does not count."""
-    parts = re.findall(r'(?:"[^"]*"|\{[^}]*\}|[^,"{])+', elements)
-    return [re.sub(r" expires \S+", "", part.strip()) for part in parts if part.strip()]
 
 
 def _unordered(rule: str) -> str:
     """A rule whose anonymous sets and maps are sorted; a set of one element is that element."""
 
     def sort(found: re.Match[str]) -> str:
-        elements = sorted(_split(found[1]))
+        elements = sorted(split_elements(found[1]))
         return (
             elements[0] if len(elements) == 1 and " : " not in elements[0] else f"{{ {', '.join(elements)} }}"
         )

@@ -76,22 +76,31 @@ class Session:
         """Load the cluster, and give the bytes it came from too."""
         if not self.files:
             raise UsageError("no-objects", NO_OBJECTS)
+        sources = self.read(self.files)
+        return self.make(sources, **options), sources
+
+    def read(self, paths: Sequence[str]) -> Sequence[tuple[str, bytes]]:
+        """Read files and folders."""
+        from kdp.sources import from_paths
+
+        return from_paths(paths, recursive=self.recursive)
+
+    def make(self, sources: Sequence[tuple[str, bytes]], **options: Any) -> Cluster:
+        """Load a cluster from what was read; commands that compare make two."""
         from kdp.cli.progress import loading
         from kdp.cluster import Cluster
-        from kdp.sources import from_paths
 
         given = {"k8s": self.k8s, "cluster_cidr": self.cluster_cidr, **chosen_proxy_options(), **options}
         chosen = {
             "seed": self.seed,
             **{key: value for key, value in given.items() if value not in (None, "")},
         }
-        sources = from_paths(self.files, recursive=self.recursive)
         with loading(sum(len(data) for _, data in sources), quiet=self.quiet):
             cluster = Cluster.from_sources(sources, chosen)
         if not self.quiet:
             for note in cluster.notes:
                 click.echo(f"note: {note}", err=True)
-        return cluster, sources
+        return cluster
 
 
 def mode_option(command: Callable[..., Any]) -> Callable[..., Any]:

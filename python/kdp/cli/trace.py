@@ -15,7 +15,7 @@ from kdp.kinds import find_kind
 if TYPE_CHECKING:
     from kdp.cluster import Cluster
 
-__all__ = ["command"]
+__all__ = ["client_of", "command", "target_of"]
 
 EXIT_FINDING = 3
 
@@ -64,8 +64,8 @@ def command(
     if via and "/" in source:
         raise click.UsageError(f"--via says where packets from outside come in; {source} is inside")
     cluster = session.load(mode=mode)
-    client, namespace = _client(cluster, source, session)
-    target = _target(cluster, to)
+    client, namespace = client_of(cluster, source, session)
+    target = target_of(cluster, to)
     asked: dict[str, Any] = {"namespace": namespace, "protocol": protocol, "sport": sport, "via": via}
     if explore:
         exploration = cluster.explore(client, target, **asked)
@@ -93,7 +93,7 @@ def _ends(ends: tuple[str, ...], source: str | None) -> tuple[str, str]:
     return (source, ends[0]) if source else (ends[0], ends[1])
 
 
-def _client(cluster: Cluster, text: str, session: Session) -> tuple[str, str]:
+def client_of(cluster: Cluster, text: str, session: Session) -> tuple[str, str]:
     """Read who connects: what the core takes, and the namespace that its short names mean."""
     kind, slash, name = text.partition("/")
     if not slash:
@@ -126,7 +126,7 @@ def _address(text: str) -> str:
         ) from None
 
 
-def _target(cluster: Cluster, text: str) -> str:
+def target_of(cluster: Cluster, text: str) -> str:
     """Give ``HOST:PORT``; ``node/NAME:PORT`` becomes the node's own address."""
     if not text.startswith(("node/", "no/", "nodes/")):
         return text

@@ -74,12 +74,12 @@ impl Cluster {
             let host = copies.entry(at.node.clone()).or_insert_with(|| node.host.without_connections());
             Ok((walk_box(host, device, packet, world.now, choose, &mut Silent)?, uplink))
         })?;
-        Ok(outcome(world, &path.end))
+        Ok(outcome(world, &path.end, request))
     }
 }
 
 fn only(verdict: &str, reason: &str) -> Value {
-    let outcome = json!({"verdict": verdict, "reason": reason, "endpoint": null});
+    let outcome = json!({"verdict": verdict, "reason": reason, "endpoint": null, "masqueraded": null});
     with_chance(outcome, Probability::ONE, Probability::ONE)
 }
 
@@ -90,7 +90,11 @@ fn with_chance(mut outcome: Value, nominal: Probability, kernel: Probability) ->
     outcome
 }
 
-fn outcome(world: &World, end: &End) -> Value {
+fn outcome(world: &World, end: &End, request: &Headers) -> Value {
     let (verdict, reason) = unfinished(world, end);
-    json!({"verdict": verdict, "reason": reason, "endpoint": end.endpoint()})
+    let masqueraded = match end {
+        End::Pod { packet, .. } | End::Node { packet, .. } => Some(packet.headers.src != request.src),
+        End::World { .. } | End::Nobody { .. } | End::Stopped { .. } => None,
+    };
+    json!({"verdict": verdict, "reason": reason, "endpoint": end.endpoint(), "masqueraded": masqueraded})
 }

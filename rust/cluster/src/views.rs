@@ -96,6 +96,20 @@ impl Cluster {
         Ok(text::print(node.host.ruleset(family)))
     }
 
+    /// Puts other rules in the place of a node's own: what `iptables-restore`, `ip6tables-restore` or `nft -f` take, called
+    /// `source` in errors. All of it or nothing; the node's proxy does not know, and writes what changes after that.
+    pub fn replace_rules(&mut self, node: &str, tool: &str, text: &str, source: &str) -> Result<(), Error> {
+        let now = self.now();
+        let host = &mut self.node(node)?.host;
+        if tool == "nft" {
+            return Ok(host.load_nft(&format!("flush ruleset\n{text}"), source, now)?);
+        }
+        let family = if tool == "ip6tables" { Family::V6 } else { Family::V4 };
+        let transaction = text::parse(text, source, family, false)?;
+        host.apply(&transaction)?;
+        Ok(())
+    }
+
     /// One chain of a node as `iptables -t TABLE -L CHAIN -n` lists it.
     pub fn rules_listed(
         &mut self,

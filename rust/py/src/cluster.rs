@@ -143,6 +143,17 @@ impl Cluster {
         }
     }
 
+    fn replace_rules(
+        &self,
+        py: Python<'_>,
+        node: &str,
+        tool: &str,
+        text: &str,
+        source: &str,
+    ) -> PyResult<()> {
+        self.0.run(py, |core| core.replace_rules(node, tool, text, source))
+    }
+
     fn rule_counts<'py>(&self, py: Python<'py>, node: &str) -> PyResult<Bound<'py, PyBytes>> {
         self.0.json(py, |core| core.rule_counts(node))
     }
