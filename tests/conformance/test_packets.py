@@ -9,7 +9,7 @@ from kdp.errors import UnsupportedError
 
 from tests.conformance.packet_cases import Case, named_numbers, packet_cases
 
-NOT_MODELLED = {}
+NOT_MODELLED: dict[str, str] = {}
 """Cases that kdp refuses, and the words with which it names the reason."""
 
 DIFFERENT = {

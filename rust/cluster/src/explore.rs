@@ -94,7 +94,7 @@ fn outcome(world: &World, end: &End, request: &Headers) -> Value {
     let (verdict, reason) = unfinished(world, end);
     let masqueraded = match end {
         End::Pod { packet, .. } | End::Node { packet, .. } => Some(packet.headers.src != request.src),
-        End::World { .. } | End::Nobody { .. } | End::Stopped { .. } => None,
+        End::World { .. } | End::Nobody { .. } | End::Lost { .. } | End::Stopped { .. } => None,
     };
     json!({"verdict": verdict, "reason": reason, "endpoint": end.endpoint(), "masqueraded": masqueraded})
 }
