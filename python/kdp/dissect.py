@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import struct
-from ipaddress import ip_address
+from socket import AF_INET6, inet_ntoa, inet_ntop
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -64,8 +64,8 @@ def dissect(packet: bytes) -> dict[str, Any]:
 def _ipv4(packet: bytes) -> tuple[dict[str, Any], int]:
     fragment = struct.unpack_from("!H", packet, 6)[0]
     fields = {
-        "src": str(ip_address(packet[12:16])),
-        "dst": str(ip_address(packet[16:20])),
+        "src": inet_ntoa(packet[12:16]),
+        "dst": inet_ntoa(packet[16:20]),
         "protocol": packet[9],
         "ttl": packet[8],
         "tos": packet[1],
@@ -82,8 +82,8 @@ def _ipv4(packet: bytes) -> tuple[dict[str, Any], int]:
 def _ipv6(packet: bytes) -> tuple[dict[str, Any], int]:
     first, length, protocol, hops = struct.unpack_from("!IHBB", packet)
     fields = {
-        "src": str(ip_address(packet[8:24])),
-        "dst": str(ip_address(packet[24:40])),
+        "src": inet_ntop(AF_INET6, packet[8:24]),
+        "dst": inet_ntop(AF_INET6, packet[24:40]),
         "ttl": hops,
         "tos": first >> 20 & 255,
         "flow": first & 0xFFFFF,

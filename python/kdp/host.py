@@ -140,7 +140,7 @@ class Host:
         return result
 
     def conntrack(self) -> list[dict[str, Any]]:
-        """The connection tracking entries: orig, reply, flags, timeout (seconds), mark, zone, and tcp.state for TCP."""
+        """The connection tracking entries: orig, reply, flags, timeout (seconds), mark, zone; tcp.state, sctp.state."""
         return [_entry(found) for found in json.loads(self._core.conntrack(self._now))]
 
     def conntrack_tool(self, *arguments: str) -> dict[str, Any]:
@@ -215,6 +215,8 @@ def _entry(found: Mapping[str, Any]) -> dict[str, Any]:
     for side in ("orig", "reply"):
         words = {"icmp_id" if key == "id" else key: value for key, value in found[side].items()}
         entry[side] = words | {"proto": _PROTOCOLS.get(words["proto"], str(words["proto"]))}
+    if entry["orig"]["proto"] == "sctp" and found.get("state"):
+        entry["sctp"] = {"state": found["state"]}
     counters = {key: found[key] for key in ("acct_orig", "acct_reply") if key in found}
     if any(counter["packets"] for counter in counters.values()):
         entry |= counters

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from kdp.casefiles import find_cases
 from kdp.casefiles.find import KINDS
+from kdp.casefiles.normal_run import normal_run
 from kdp.errors import KdpError
 
 from tests.conformance.packet_cases import packet_cases
@@ -196,6 +197,26 @@ def test_listings_of_nft_are_compared_by_what_they_mean(old: str, new: str, said
     assert len(found) == len(said)
     for what, words in zip(found, said, strict=True):
         assert words in what
+
+
+def test_expected_counts_before_observed(folder: Path, tmp_path: Path) -> None:
+    case = json.loads((folder / "kernel/snat_ip_range.json").read_text())
+    case["expected"] = json.loads(json.dumps(normal_run(case["scenario"], case["observed"])))
+    case["observed"] = None
+    path = tmp_path / "case.json"
+    path.write_text(json.dumps(case))
+    assert find_cases([str(path)])[0].run() == []
+    packet = next(step["outs"][0] for step in case["expected"]["steps"] if step.get("outs"))
+    packet["ttl"] += 1
+    path.write_text(json.dumps(case))
+    (difference,) = find_cases([str(path)])[0].run()
+    assert difference.endswith(f".ttl: {packet['ttl']} there, {packet['ttl'] - 1} here")
+
+
+def test_a_drawn_port_has_a_name_and_a_class() -> None:
+    case = packet_cases()["masq_conflict_with_local_flow"]
+    text = json.dumps(normal_run(case["scenario"], case["observed"]))
+    assert set(re.findall(r"R\d\[[^]]*\]", text)) == {"R1[1024-65535]"}
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ from typing import Any
 from tests.kernel.netlink import attributes
 
 Entry = dict[str, Any]
-"""``orig``, ``reply``, ``flags``, ``timeout``, ``mark``, ``zone``, and for TCP ``tcp.state``."""
+"""``orig``, ``reply``, ``flags``, ``timeout``, ``mark``, ``zone``, ``tcp.state`` for TCP, ``sctp.state`` for SCTP."""
 
 # Source: include/uapi/linux/netfilter/nf_conntrack_common.h, enum ip_conntrack_status, in the order of the bits.
 _STATUS = [
@@ -42,6 +42,18 @@ _TCP_STATES = [
     "CLOSE",
     "SYN_SENT2",
 ]
+# Source: include/uapi/linux/netfilter/nf_conntrack_sctp.h, enum sctp_conntrack.
+_SCTP_STATES = [
+    "NONE",
+    "CLOSED",
+    "COOKIE_WAIT",
+    "COOKIE_ECHOED",
+    "ESTABLISHED",
+    "SHUTDOWN_SENT",
+    "SHUTDOWN_RECD",
+    "SHUTDOWN_ACK_SENT",
+    "HEARTBEAT_SENT",
+]
 _PROTOCOLS = {1: "icmp", 6: "tcp", 17: "udp", 58: "icmpv6", 132: "sctp"}
 _TUPLE_NUMBERS = {
     2: "sport",
@@ -70,6 +82,8 @@ def entry_of(block: bytes) -> Entry:
     tracker = dict(attributes(values.get(4, b"")))
     if 1 in tracker:
         entry["tcp"] = {"state": _TCP_STATES[_number(dict(attributes(tracker[1]))[1])]}
+    if 3 in tracker:
+        entry["sctp"] = {"state": _SCTP_STATES[_number(dict(attributes(tracker[3]))[1])]}
     return entry
 
 

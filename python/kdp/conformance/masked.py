@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import struct
 from dataclasses import dataclass
-from ipaddress import ip_address
 from typing import NamedTuple
 
 from kdp.conformance.wire import internet_checksum
@@ -26,11 +25,6 @@ class Number(NamedTuple):
     other: bytes
     other_port: int
 
-    @property
-    def owner(self) -> str:
-        """Whose it is, as an address."""
-        return str(ip_address(self.own))
-
 
 @dataclass(frozen=True)
 class Masked:
@@ -44,18 +38,18 @@ class Masked:
     sums: tuple[bool, ...]
 
 
-def masked(packet: bytes, *, own: bool = False, loose: bool = False) -> Masked:
+def masked(packet: bytes, *, own: bool = False) -> Masked:
     """Take ports, echo ids and the checksums over them out of an IP packet.
 
     A packet that an ICMP error quotes is treated alike; its transport checksum may be stale and is not judged, and its
     identification goes, for the box may have sent it. ``own``: the box itself sent the packet, and numbered it as it
-    liked. IPv4 options go too: one of them holds the time. ``loose``: take the identification of every packet out.
+    liked. IPv4 options go too: one of them holds the time.
     """
     work = _Work(bytearray(packet))
     if packet[0] >> 4 == 4:
-        if own or loose:
+        if own:
             work.mask_ident(0)
-        if packet[0] & 15 > 5 and not own:
+        elif packet[0] & 15 > 5:
             work.mask_options()
     work.mask(0, quoted=False)
     return Masked(bytes(work.data), tuple(work.numbers), tuple(work.sums))

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from ipaddress import ip_address
 from typing import Any
 
-__all__ = ["icmp", "icmp6", "internet_checksum", "ip", "ip_header_length", "sctp", "tcp", "udp"]
+__all__ = ["crc32c", "icmp", "icmp6", "internet_checksum", "ip", "ip_header_length", "sctp", "tcp", "udp"]
 
 _ICMP, _TCP, _UDP, _ICMP6, _SCTP = 1, 6, 17, 58, 132
 _FLAG_BITS = {letter: 1 << bit for bit, letter in enumerate("FSRPAUEC")}
@@ -148,7 +148,7 @@ def sctp(
     """An SCTP packet. ``chunks``: (name, flags, body) of each."""
     body = b"".join(_chunk(*chunk) for chunk in chunks)
     ports = struct.pack("!HHI", sport, dport, vtag)
-    checksum = _crc32c(ports + bytes(4) + body) ^ (1 if badsum else 0)
+    checksum = crc32c(ports + bytes(4) + body) ^ (1 if badsum else 0)
     return ip(src, dst, _SCTP, ports + struct.pack("<I", checksum) + body, **header)
 
 
@@ -236,7 +236,8 @@ def _chunk(name: str, flags: int, body: bytes) -> bytes:
     return chunk + bytes(-len(chunk) % 4)
 
 
-def _crc32c(data: bytes) -> int:
+def crc32c(data: bytes) -> int:
+    """The checksum of SCTP. Source: RFC 9260, appendix A."""
     value = 0xFFFFFFFF
     for byte in data:
         value ^= byte
