@@ -191,6 +191,14 @@ class Cluster:
         "object", "before" (or null)}; empty if nothing changed until `to`.
         """
 
+    def churn(self, plan: str) -> bytes:
+        """Runs an experiment: things change while clients talk.
+
+        `plan`: JSON object with `until`, `actions`, `traffic` (see `kdp.experiments.churn`). JSON: counts by second,
+        causes with the first packet that shows each, connections by endpoint, rules walked, entries without an end.
+        Ctrl-C ends it.
+        """
+
     def moment(self, at: int) -> str:
         """A moment of virtual time as the API writes it."""
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 import click
 
@@ -35,7 +36,73 @@ def _size(word: str) -> int:
 
 @click.group("bench")
 def command() -> None:
-    """Measure: rules walked and time for each new connection."""
+    """Measure: what new connections cost, and whom change hurts."""
+
+
+class Rate(click.ParamType[float]):
+    """A rate: ``1000/s`` or ``1000``."""
+
+    name = "rate"
+
+    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        """Read the rate."""
+        try:
+            rate = float(str(value).removesuffix("/s"))
+        except ValueError:
+            self.fail(f"{value!r} is no rate such as 1000/s", param, ctx)
+        if not 0 < rate <= 1e6:
+            self.fail(f"{value!r}: a rate is above 0 and at most 1,000,000 a second", param, ctx)
+        return rate
+
+
+@command.command("churn")
+@click.option("--services", type=Sizes(), default="1000", show_default=True, help="The number of Services.")
+@click.option(
+    "--endpoints",
+    type=click.IntRange(1, 1000),
+    metavar="NUMBER",
+    default=10,
+    show_default=True,
+    help="Pods of each.",
+)
+@click.option(
+    "--rate", type=Rate(), default="1000/s", show_default=True, help="Pod events a second, of rollouts."
+)
+@click.option(
+    "--connections", type=Rate(), metavar="RATE", help="New connections a second (default: as --rate)."
+)
+@click.option("--until", metavar="TIME", default="60s", show_default=True, help="Virtual time that passes.")
+@click.option(
+    "--nodes",
+    type=click.IntRange(1, 50),
+    metavar="NUMBER",
+    default=2,
+    show_default=True,
+    help="Nodes with Pods.",
+)
+@click.option(
+    "--latency", metavar="TIME", default="0s", show_default=True, help="From a slice's write to the nodes."
+)
+@click.option("--mode", type=click.Choice(["iptables", "nftables"]), default="iptables", show_default=True)
+@click.option(
+    "--evaluator",
+    type=click.Choice(["indexed", "scan", "both"]),
+    default="indexed",
+    show_default=True,
+    help="How rules are walked; both: the same churn twice, side by side.",
+)
+@click.option("--seed", type=click.IntRange(0, 2**64 - 1), metavar="NUMBER", default=1, show_default=True)
+@click.option("--every", metavar="TIME", default="10s", show_default=True, help="The time of one row.")
+@click.option("-o", "--output", type=click.Choice(["text", "json", "csv"]), default="text", show_default=True)
+@click.option("--plot", metavar="FILE.svg", help="Draw connections by second.")
+def churn_command(**options: Any) -> None:
+    """Rollouts under load: who is hurt, and what it costs.
+
+    The report is the same for the same seed; the time that it took is said on standard error.
+    """
+    from kdp.cli.bench_churn import run
+
+    run(**options)
 
 
 @command.command("scaling")

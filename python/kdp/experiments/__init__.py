@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from kdp.experiments.churn import ChurnResult, churn
 from kdp.experiments.scaling import ScalingResult, ScalingRow, scaling
+from kdp.experiments.traffic import Traffic
 
-__all__ = ["ScalingResult", "ScalingRow", "scaling"]
+__all__ = ["ChurnResult", "ScalingResult", "ScalingRow", "Traffic", "churn", "scaling"]

@@ -5,6 +5,7 @@
 
 mod action;
 mod answer;
+mod churn;
 mod client;
 mod cluster;
 pub mod conformance;
@@ -30,6 +31,7 @@ mod views;
 mod world;
 
 pub use action::{Action, Named};
+pub use churn::Plan;
 pub use cluster::Cluster;
 pub use edges::{Edge, Latency};
 pub use error::{CODES, Error};

@@ -25,6 +25,11 @@ impl Watch {
         }
     }
 
+    /// What was seen since the last time.
+    pub(crate) fn take(&mut self) -> Vec<(Time, Change)> {
+        std::mem::take(&mut self.seen)
+    }
+
     pub(crate) fn has_seen(&self) -> bool {
         !self.seen.is_empty()
     }
@@ -61,7 +66,7 @@ impl Cluster {
         let ran = if self.watch.has_seen() { Ok(()) } else { self.advance(to) };
         self.stop_when_seen = false;
         ran?;
-        let seen = std::mem::take(&mut self.watch.seen);
+        let seen = self.watch.take();
         Ok(seen.iter().map(|(at, change)| told(*at, change)).collect())
     }
 

@@ -1,6 +1,6 @@
 //! `kdp._core.Cluster`.
 
-use kdp_cluster::{Action, Cluster as Core, Options, Question, exchange_json};
+use kdp_cluster::{Action, Cluster as Core, Options, Plan, Question, exchange_json};
 use kdp_kube::load::Source;
 use kdp_kube::object::KindName;
 use kdp_packet::{Family, FlowColumns};
@@ -78,6 +78,16 @@ impl Cluster {
     fn watch<'py>(&self, py: Python<'py>, to: u64, kinds: Vec<String>) -> PyResult<Bound<'py, PyBytes>> {
         let kinds = kinds.iter().map(|kind| kind_name(kind)).collect();
         self.0.json(py, |core| core.watch(Time(to), kinds))
+    }
+
+    fn churn<'py>(&self, py: Python<'py>, plan: &str) -> PyResult<Bound<'py, PyBytes>> {
+        let (told, interrupt) = self.0.run(py, |core| {
+            let interrupt = Interrupt::new();
+            let told = core.churn(&Plan::parse(plan)?, || interrupt.go_on())?.to_string();
+            Ok((told, interrupt))
+        })?;
+        interrupt.check()?;
+        Ok(PyBytes::new(py, told.as_bytes()))
     }
 
     fn moment(&self, py: Python<'_>, at: u64) -> PyResult<String> {

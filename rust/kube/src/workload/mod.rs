@@ -64,6 +64,8 @@ pub struct Workloads {
     lost: BTreeMap<Box<str>, Lost>,
     /// When a Deployment last made progress.
     progress_at: BTreeMap<ObjectKey, Time>,
+    /// When the listeners of Pods that end close.
+    closing: BTreeMap<ObjectKey, Time>,
     /// Made names: each gets letters of its own.
     names: u64,
 }
@@ -97,6 +99,7 @@ impl Workloads {
             loads: BTreeMap::new(),
             lost: BTreeMap::new(),
             progress_at: BTreeMap::new(),
+            closing: BTreeMap::new(),
             names: 0,
         };
         for node in store.all::<Node>(None) {
@@ -190,6 +193,7 @@ impl Workloads {
             (Some(pod), None) => {
                 self.addresses.release(pod);
                 self.unplaced.remove(&pod_key(pod));
+                self.closing.remove(&pod_key(pod));
                 self.retry_unplaced(now);
             }
             (None, None) => {}

@@ -73,6 +73,12 @@ impl Workloads {
             self.pod_after(pod, unready, PodStep::Unready, now);
         }
         self.pod_after(pod, ending.exit, PodStep::Exit, now);
+        self.closing.insert(pod_key(pod), now + ending.sigterm + self.timing.listen);
+    }
+
+    /// When a Pod that ends takes no new connections any more. `None` for one that does not end.
+    pub fn listener_closes_at(&self, key: &ObjectKey) -> Option<Time> {
+        self.closing.get(key).copied()
     }
 
     pub(super) fn pod_after(&mut self, pod: &Pod, wait: std::time::Duration, step: PodStep, now: Time) {

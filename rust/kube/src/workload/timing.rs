@@ -39,6 +39,8 @@ pub struct Timing {
     pub ready: Duration,
     /// From SIGTERM to the program's end.
     pub shutdown: Duration,
+    /// From SIGTERM to the moment from which the program takes no new connections.
+    pub listen: Duration,
     /// From SIGTERM to the readiness probe that fails, if the program still runs then.
     pub unready: Duration,
     /// From the end of the containers to the object's end.
@@ -67,6 +69,7 @@ impl Default for Timing {
             start: Duration::from_secs(2),
             ready: Duration::from_secs(1),
             shutdown: Duration::from_secs(2),
+            listen: Duration::ZERO,
             unready: Duration::from_secs(1),
             cleanup: Duration::from_millis(500),
             node_grace: node_grace(32),
@@ -83,8 +86,8 @@ pub const fn node_grace(minor: u32) -> Duration {
 
 impl Timing {
     /// The names of the times.
-    pub const NAMES: [&str; 7] =
-        ["schedule", "start", "ready", "shutdown", "unready", "cleanup", "node_grace"];
+    pub const NAMES: [&str; 8] =
+        ["schedule", "start", "ready", "shutdown", "listen", "unready", "cleanup", "node_grace"];
 
     /// Sets a time by its name. Whether there is one of that name.
     pub fn set(&mut self, name: &str, time: Duration) -> bool {
@@ -93,6 +96,7 @@ impl Timing {
             "start" => &mut self.start,
             "ready" => &mut self.ready,
             "shutdown" => &mut self.shutdown,
+            "listen" => &mut self.listen,
             "unready" => &mut self.unready,
             "cleanup" => &mut self.cleanup,
             "node_grace" => &mut self.node_grace,
