@@ -20,7 +20,7 @@ RUST_SOURCES := $(shell find rust -name '*.rs' -o -name 'Cargo.toml') Cargo.toml
 
 # What `make fuzz` spends on each target, in seconds.
 FUZZ_SECONDS ?= 30
-FUZZ_TARGETS := load iptables_save packet pcap
+FUZZ_TARGETS := load iptables_save nft packet pcap
 
 .PHONY: help build demo test lint golden fuzz kernel bench clean
 

@@ -113,6 +113,20 @@ mod tests {
         assert_eq!(told(""), Vec::<String>::new());
     }
 
+    /// Found by fuzzing: the end of the text was passed over again and again.
+    #[test]
+    fn a_text_that_ends_within_a_block_ends_the_survey() {
+        for text in [
+            "table ip t {\n set s { type x; }\n",
+            "table ip t {\n chain c {\n foo\n",
+            "table ip t {",
+            "{",
+            "}}",
+        ] {
+            assert!(!told(text).is_empty(), "{text}");
+        }
+    }
+
     #[test]
     fn every_rule_of_nft_is_told() {
         let text = "table ip t {\n flowtable f { hook ingress priority 0; devices = { eth0 }; }\n chain c {\n  \

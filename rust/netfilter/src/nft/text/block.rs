@@ -168,6 +168,8 @@ pub(super) fn chain(
                 cursor.take("comment");
                 chain.comment = Some(cursor.text("a comment")?.into());
             }
+            // An empty rule would be read there again and again.
+            None if cursor.is_done() => return cursor.wrong("\"}\" is missing"),
             _ => {
                 let (line, mark) = (cursor.place().line, cursor.mark());
                 match rule(cursor, family).and_then(|rule| cursor.end().map(|()| rule)) {

@@ -36,6 +36,10 @@ impl<'a> Cursor<'a> {
     /// Behind an error in the statement that began at `mark`: goes on at its end if errors are collected.
     pub(super) fn pass_over(&mut self, mark: usize, error: Error) -> Result<(), Error> {
         let Some(collected) = &mut self.passed_over else { return Err(error) };
+        // Behind the last token nothing is left to go on with.
+        if mark >= self.tokens.len() {
+            return Err(error);
+        }
         collected.push(error);
         self.at = mark;
         let mut depth = 0usize;
