@@ -95,7 +95,12 @@ impl Host {
 
     /// Changes the rules; all of the transaction or nothing.
     pub fn apply(&mut self, transaction: &Transaction) -> Result<Applied, kdp_netfilter::Error> {
-        Arc::make_mut(&mut self.rulesets[transaction.family as usize]).apply(transaction)
+        let applied = Arc::make_mut(&mut self.rulesets[transaction.family as usize]).apply(transaction)?;
+        // Source: net/netfilter/xt_connbytes.c `connbytes_mt_check`, v6.12: it switches counting on, and nobody off again.
+        if transaction.counts_connections() {
+            self.conntrack.settings_mut().acct = 1;
+        }
+        Ok(applied)
     }
 
     /// The rules of nftables.

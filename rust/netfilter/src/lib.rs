@@ -18,10 +18,10 @@ pub mod vm;
 pub use error::{CODES, Error, Place};
 pub use name::Name;
 pub use rule::{
-    AddrType, AddrTypes, ConnMark, ConntrackTest, CtState, CtStates, DevicePattern, DeviceSide, HeaderEdit,
-    HeaderTest, IcmpType, Limit, Log, Match, NatRange, PortRange, PortSide, PrefixTranslation, Recent,
-    RecentOp, RejectWith, ReversePath, Rule, Statistic, Target, TcpFlagTest, Test, TtlTest, Unknown,
-    ZoneSide,
+    AddrType, AddrTypes, ConnBytes, ConnMark, ConnMeasure, ConntrackTest, CtState, CtStates, DevicePattern,
+    DeviceSide, HeaderEdit, HeaderTest, IcmpType, Limit, Log, Match, NatRange, PortRange, PortSide,
+    PrefixTranslation, Recent, RecentOp, RejectWith, ReversePath, Rule, Statistic, Target, TcpFlagTest, Test,
+    TtlTest, Unknown, ZoneSide,
 };
 pub use ruleset::{Applied, Chain, ChainId, DEPTH_MAX, Hook, Installed, Ruleset, Slot};
 pub use transaction::{Op, Policy, Table, Transaction};

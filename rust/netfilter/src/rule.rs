@@ -10,7 +10,7 @@ mod header;
 mod prefix;
 mod unknown;
 
-pub use self::connection::{ConnMark, ConntrackTest, ZoneSide};
+pub use self::connection::{ConnBytes, ConnMark, ConnMeasure, ConntrackTest, ZoneSide};
 pub use self::header::{DeviceSide, HeaderEdit, HeaderTest, Limit, Log, ReversePath, TtlTest};
 pub use self::prefix::PrefixTranslation;
 pub use self::unknown::Unknown;
@@ -129,6 +129,8 @@ pub enum Match {
     Recent(Recent),
     /// `-m nfacct --nfacct-name`: counts and always passes.
     Nfacct(Arc<str>),
+    /// `-m connbytes`.
+    ConnBytes(ConnBytes),
     /// A test that depends on what is not known.
     Unknown(Unknown),
 }

@@ -4,7 +4,7 @@ use std::fmt;
 
 use kdp_packet::Family;
 
-use crate::{Name, Rule};
+use crate::{Match, Name, Rule};
 
 /// A table of iptables.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -108,6 +108,17 @@ pub enum Op {
 }
 
 impl Transaction {
+    /// Whether it puts in a rule that asks how much connections carried.
+    pub fn counts_connections(&self) -> bool {
+        let counts = |rule: &Rule| rule.matches.iter().any(|test| matches!(test, Match::ConnBytes(_)));
+        self.ops.iter().any(|(_, op)| match op {
+            Op::Append(_, rule) | Op::Prepend(_, rule) | Op::Insert(_, _, rule) | Op::EnsureTop(_, rule) => {
+                counts(rule)
+            }
+            _ => false,
+        })
+    }
+
     /// An empty one.
     pub fn new(family: Family) -> Transaction {
         Transaction { family, ops: Vec::new() }

@@ -148,6 +148,17 @@ pub enum Load {
         /// Added to them.
         offset: u32,
     },
+    /// `jhash EXPR mod MODULUS [seed SEED] [offset OFFSET]`.
+    Jhash {
+        /// What is hashed.
+        of: Box<Expr>,
+        /// Numbers below it.
+        modulus: u32,
+        /// The seed; `None` is drawn by the kernel when the rule is loaded.
+        seed: Option<u32>,
+        /// Added to them.
+        offset: u32,
+    },
     /// `numgen inc mod MODULUS offset OFFSET`: counts the packets that ask.
     NumgenInc {
         /// Numbers below it, in turn.
@@ -204,6 +215,7 @@ impl Load {
             | Load::Ttl(_)
             | Load::IcmpCode(_)
             | Load::NumgenRandom { .. }
+            | Load::Jhash { .. }
             | Load::NumgenInc { .. } => Type::Integer,
             Load::Ct(field) => field.kind(),
         }

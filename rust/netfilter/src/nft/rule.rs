@@ -85,6 +85,8 @@ pub enum Statement {
     QuotaName(Arc<str>),
     /// `notrack`.
     Notrack,
+    /// `log …`: the packet is told of, and goes on. The options as nft lists them, each with a blank before it.
+    Log(Arc<str>),
     /// `ct timeout set NAME`: a connection that is not confirmed yet takes the timeouts of the object.
     CtTimeout(Arc<str>),
 }

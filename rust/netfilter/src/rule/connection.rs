@@ -74,3 +74,29 @@ pub enum ZoneSide {
     /// `--zone-reply`.
     Reply,
 }
+
+/// `-m connbytes`: how much a connection carried so far. Without one it never passes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ConnBytes {
+    /// Whether the test is turned round.
+    pub invert: bool,
+    /// The least.
+    pub first: u64,
+    /// The most, `u64::MAX` unless given.
+    pub last: u64,
+    /// What is measured.
+    pub measure: ConnMeasure,
+    /// In which direction; `None` is both.
+    pub direction: Option<Direction>,
+}
+
+/// What `-m connbytes` measures.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ConnMeasure {
+    /// Packets.
+    Packets,
+    /// Bytes of IP packets.
+    Bytes,
+    /// Bytes of the average packet.
+    Average,
+}

@@ -9,7 +9,7 @@ use super::print::{
     print_marked, print_policy, print_port_list, print_reject, print_states, print_types, side_name, side_of,
 };
 use super::words::quote;
-use super::{connection, edits, full_mask, header, limit};
+use super::{connbytes, connection, edits, full_mask, header, limit};
 use crate::vm::CERTAIN;
 use crate::{
     AddrTypes, Chain, IcmpType, Match, NatRange, PortRange, Recent, RecentOp, Rule, Ruleset, Statistic,
@@ -151,6 +151,7 @@ fn put_match(out: &mut String, family: Family, test: &Match) {
             write!(out, " statistic mode nth{} every {every}{packet}", not(*invert))
         }
         Match::Recent(recent) => return put_recent(out, family, recent),
+        Match::ConnBytes(test) => write!(out, "{}", connbytes::list_connbytes(test)),
         Match::Unknown(unknown) => write!(out, " {}", unknown.text),
         Match::Nfacct(name) => write!(out, " nfacct-name  {}", quote(name)),
     };

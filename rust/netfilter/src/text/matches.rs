@@ -44,6 +44,7 @@ pub(super) fn module(name: &str, family: Family) -> Option<Box<dyn Module>> {
         "sctp" => Box::new(ports_match::Ports::of(Proto::SCTP)),
         "comment" => Box::<Comment>::default(),
         "conntrack" => Box::<connection::Conntrack>::default(),
+        "connbytes" => Box::<super::connbytes::ConnBytesTest>::default(),
         "connmark" => Box::<connection::ConnMarkTest>::default(),
         "tos" => Box::new(header::Field::of("tos", "--tos")),
         "dscp" => Box::new(header::Field::of("dscp", "--dscp")),

@@ -4,6 +4,7 @@
 
 mod arguments;
 mod command;
+mod connbytes;
 mod connection;
 mod edits;
 mod effects;

@@ -362,6 +362,16 @@ fn other_words_for_extensions_are_read() {
             "-A U -m conntrack --ctproto tcp ! --ctstate NEW",
             "-A U -m conntrack ! --ctstate NEW --ctproto 6",
         ),
+        (
+            "filter",
+            "-A U -m connbytes --connbytes 5 --connbytes-dir both --connbytes-mode packets",
+            "-A U -m connbytes --connbytes 5 --connbytes-mode packets --connbytes-dir both",
+        ),
+        (
+            "filter",
+            "-A U -m connbytes ! --connbytes 5:9 --connbytes-dir reply --connbytes-mode avgpkt",
+            "-A U -m connbytes ! --connbytes 5:9 --connbytes-mode avgpkt --connbytes-dir reply",
+        ),
         ("nat", "-A U -j NETMAP --to 11.0.0.1", "-A U -j NETMAP --to 11.0.0.1/32"),
     ] {
         assert_eq!(rule(table, written, Family::V4).as_deref(), Ok(wanted), "{written}");

@@ -4,7 +4,7 @@ use kdp_packet::Tuple;
 
 use super::Frame;
 use crate::conntrack::{Counter, Direction, Status};
-use crate::{ConntrackTest, PortRange, Test};
+use crate::{ConnBytes, ConnMeasure, ConntrackTest, PortRange, Test};
 
 /// What rules see of the connection that a packet belongs to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -48,4 +48,19 @@ fn each<T, V: Copy, const N: usize>(
 ) -> bool {
     let mut pairs = tests.iter().zip(values);
     pairs.all(|(test, value)| test.as_ref().is_none_or(|test| test.holds(met(&test.value, value))))
+}
+
+/// Source: net/netfilter/xt_connbytes.c `connbytes_mt`, v6.12.
+pub(super) fn carried(test: &ConnBytes, frame: &Frame<'_>) -> bool {
+    let Some(seen) = &frame.connection else { return false };
+    let counted = seen.counters.iter().zip([Direction::Original, Direction::Reply]);
+    let counted = counted.filter(|(_, way)| test.direction.is_none_or(|direction| direction == *way));
+    let (packets, bytes) = counted
+        .fold((0u64, 0u64), |(packets, bytes), (each, _)| (packets + each.packets, bytes + each.bytes));
+    let measured = match test.measure {
+        ConnMeasure::Packets => packets,
+        ConnMeasure::Bytes => bytes,
+        ConnMeasure::Average => bytes.checked_div(packets).unwrap_or(0),
+    };
+    (test.first..=test.last).contains(&measured) != test.invert
 }

@@ -34,6 +34,7 @@ impl Match {
             | Match::Conntrack(_)
             | Match::ConnMark(_)
             | Match::Header(_)
+            | Match::ConnBytes(_)
             | Match::Unknown(_)
             | Match::ReversePath(_) => false,
         }
@@ -99,6 +100,7 @@ pub(super) fn meets(
             effects.nth(next(cells), *every, *packet) != *invert
         }
         Match::Recent(recent) => effects.recent.test(next(cells), recent, headers.src, frame.now),
+        Match::ConnBytes(test) => connection::carried(test, frame),
         Match::Unknown(_) => unreachable!("the walker asks what is not known by itself"),
         Match::Nfacct(name) => {
             effects.count_account(name, headers.length);

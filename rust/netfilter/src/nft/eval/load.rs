@@ -43,8 +43,8 @@ pub(super) fn load(load: &Load, frame: &Frame<'_>, locality: &impl Locality) -> 
         Load::Ct(field) => ct(*field, frame)?,
         Load::FibSaddrType => addr_type(headers.src, locality),
         Load::FibDaddrType => addr_type(headers.dst, locality),
-        Load::NumgenRandom { .. } | Load::NumgenInc { .. } => {
-            unreachable!("numbers are drawn and counted by the walker")
+        Load::NumgenRandom { .. } | Load::NumgenInc { .. } | Load::Jhash { .. } => {
+            unreachable!("numbers are drawn, counted and hashed by the walker")
         }
     })
 }

@@ -1,9 +1,11 @@
 //! Values of expressions, and what sets and maps give for them.
 
 use super::Walker;
+use super::hash;
 use super::load::load;
 use super::state::Meter;
 use crate::nft::ruleset::Key;
+use crate::nft::text::kinds;
 use crate::nft::{Data, Element, Expr, Load, SetRef};
 use crate::vm::{Choose, Frame, Locality};
 
@@ -24,6 +26,13 @@ impl<L: Locality, C: Choose, T: Listen> Walker<'_, '_, L, C, T> {
             }
             Expr::Load(Load::NumgenInc { modulus, offset }) => {
                 key.push(u128::from(self.around.state.turn(meter, *modulus)) + u128::from(*offset));
+            }
+            Expr::Load(Load::Jhash { of, modulus, seed, offset }) => {
+                let values = self.values(of, meter, frame)?;
+                // DEVIATION(nft-jhash-seed): a rule without a seed has the number of the rule for one.
+                let seed = seed.unwrap_or_else(|| u32::try_from(meter.owner % 0xffff_fffb).unwrap_or(0));
+                let hash = hash::jhash(&hash::bytes(&kinds(of), &values), seed);
+                key.push(((u128::from(hash) * u128::from(*modulus)) >> 32) + u128::from(*offset));
             }
             Expr::Load(each) => key.push(load(each, frame, self.around.locality)?),
             Expr::Value(_, value) => key.push(*value),

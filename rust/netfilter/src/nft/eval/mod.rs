@@ -2,6 +2,7 @@
 //!
 //! Source: net/netfilter/nf_tables_core.c, v6.12, `nft_do_chain`.
 
+mod hash;
 mod load;
 mod lookup;
 mod meters;

@@ -54,6 +54,7 @@ impl<L: Locality, C: Choose, T: Listen> Walker<'_, '_, L, C, T> {
                 frame.notrack = true;
                 Then::Next
             }
+            Statement::Log(_) => Then::Next,
             Statement::CtTimeout(name) => {
                 self.give_timeouts(name, frame);
                 Then::Next

@@ -113,6 +113,7 @@ impl Content {
             | Statement::Quota(_)
             | Statement::QuotaName(_)
             | Statement::CtTimeout(_)
+            | Statement::Log(_)
             | Statement::Notrack => Ok(()),
         }
     }

@@ -47,6 +47,7 @@ fn of_statement<'a>(statement: &'a Statement, each: &mut dyn FnMut(Reference<'a>
         | Statement::Limit(_)
         | Statement::Quota(_)
         | Statement::Reject(_)
+        | Statement::Log(_)
         | Statement::Notrack => {}
     }
 }

@@ -10,9 +10,9 @@ use crate::conntrack::Direction;
 use crate::nft::{CtField, Expr, Load, MapRef, MapsTo, SetRef, Transport, Type};
 
 /// The words that an expression can begin with.
-const BEGINNINGS: [&str; 17] = [
+const BEGINNINGS: [&str; 18] = [
     "ip", "ip6", "tcp", "udp", "sctp", "udplite", "th", "icmp", "icmpv6", "meta", "iifname", "oifname", "ct",
-    "fib", "numgen", "mark", "l4proto",
+    "fib", "numgen", "jhash", "mark", "l4proto",
 ];
 
 pub(super) fn begins(word: &str) -> bool {
@@ -82,7 +82,7 @@ pub(super) fn kind_of(expr: &Expr) -> Type {
 }
 
 /// The types of an expression's values.
-pub(super) fn kinds(expr: &Expr) -> Vec<Type> {
+pub(crate) fn kinds(expr: &Expr) -> Vec<Type> {
     match expr {
         Expr::Concat(parts) => parts.iter().map(kind_of).collect(),
         one => vec![kind_of(one)],
@@ -110,6 +110,7 @@ pub(super) fn load(cursor: &mut Cursor<'_>) -> Result<Load, Error> {
         "ct" => Load::Ct(ct(cursor)?),
         "fib" => fib(cursor)?,
         "numgen" => numgen(cursor)?,
+        "jhash" => jhash(cursor)?,
         other => return cursor.not_modelled(other),
     })
 }
@@ -202,6 +203,28 @@ fn fib(cursor: &mut Cursor<'_>) -> Result<Load, Error> {
     }
     let asked = cursor.peek().unwrap_or("").to_string();
     cursor.not_modelled(format!("fib {address} {asked}"))
+}
+
+fn jhash(cursor: &mut Cursor<'_>) -> Result<Load, Error> {
+    let mut parts = vec![Expr::Load(load(cursor)?)];
+    while cursor.take(".") {
+        parts.push(Expr::Load(load(cursor)?));
+    }
+    let nested = |part: &Expr| {
+        matches!(part, Expr::Load(Load::NumgenRandom { .. } | Load::NumgenInc { .. } | Load::Jhash { .. }))
+    };
+    if parts.iter().any(nested) {
+        return cursor.not_modelled("jhash of a number that is drawn");
+    }
+    let of = Box::new(if parts.len() == 1 { parts.remove(0) } else { Expr::Concat(parts) });
+    cursor.need("mod")?;
+    let modulus = cursor.small("a modulus")?;
+    if modulus == 0 {
+        return cursor.wrong("a modulus is not zero");
+    }
+    let seed = if cursor.take("seed") { Some(cursor.small("a seed")?) } else { None };
+    let offset = if cursor.take("offset") { cursor.small("an offset")? } else { 0 };
+    Ok(Load::Jhash { of, modulus, seed, offset })
 }
 
 fn numgen(cursor: &mut Cursor<'_>) -> Result<Load, Error> {

@@ -6,6 +6,7 @@ mod block;
 mod cursor;
 mod expression;
 mod lex;
+mod log;
 mod print;
 mod print_rule;
 mod script;
@@ -15,6 +16,7 @@ mod symbols;
 mod tests;
 mod values;
 
+pub(crate) use self::expression::kinds;
 pub use self::print::print;
 pub(crate) use self::print_rule::key_text;
 pub use self::print_rule::print_rule;

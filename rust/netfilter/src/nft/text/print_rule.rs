@@ -51,6 +51,7 @@ fn statement(family: TableFamily, statement: &Statement) -> String {
         Statement::Quota(quota) => format!("quota {}", self::quota(*quota)),
         Statement::QuotaName(name) => format!("quota name \"{name}\""),
         Statement::Notrack => "notrack".to_string(),
+        Statement::Log(options) => format!("log{options}"),
         Statement::CtTimeout(name) => format!("ct timeout set \"{name}\""),
     }
 }
@@ -158,6 +159,10 @@ fn load(load: &Load) -> String {
         Load::FibSaddrType => "fib saddr type".to_string(),
         Load::FibDaddrType => "fib daddr type".to_string(),
         Load::NumgenRandom { modulus, offset: by } => format!("numgen random mod {modulus}{}", offset(*by)),
+        Load::Jhash { of, modulus, seed, offset: by } => {
+            let seed = seed.map_or_else(String::new, |seed| format!(" seed {seed:#x}"));
+            format!("jhash {} mod {modulus}{seed}{}", expr(of), offset(*by))
+        }
         Load::NumgenInc { modulus, offset: by } => format!("numgen inc mod {modulus}{}", offset(*by)),
     }
 }

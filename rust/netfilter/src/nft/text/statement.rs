@@ -48,6 +48,7 @@ fn statement(cursor: &mut Cursor<'_>, family: TableFamily) -> Result<Statement, 
         "counter" => counter(cursor)?,
         "limit" => limit_statement(cursor)?,
         "quota" => quota_statement(cursor)?,
+        "log" => super::log::log(cursor)?,
         "notrack" => {
             cursor.take("notrack");
             Statement::Notrack

@@ -56,6 +56,13 @@ fn other_spellings_are_listed_as_the_kernel_lists_them() {
         ("update @s { ip saddr timeout 90s }", "update @s { ip saddr timeout 1m30s }"),
         ("limit rate 10/second burst 5 packets", "limit rate 10/second"),
         ("quota over 2048 bytes", "quota over 2 kbytes"),
+        ("log level info prefix \"x \" drop", "log prefix \"x \" level info drop"),
+        ("log flags tcp sequence,options log group 2", "log flags tcp sequence,options log group 2"),
+        ("log level warn", "log"),
+        (
+            "jhash ip saddr . tcp sport mod 4 seed 0xabc offset 100 vmap { 100 : drop }",
+            "jhash ip saddr . tcp sport mod 4 seed 0xabc offset 100 vmap { 100 : drop }",
+        ),
     ];
     for (rule, wanted) in cases {
         assert_eq!(listed("ip", "", rule), wanted, "of {rule}");
@@ -165,15 +172,15 @@ table ip kube {
 fn what_is_not_modelled_is_named_with_its_line() {
     let cases = [
         (
-            "table ip t {\n chain c {\n  jhash ip saddr mod 2 vmap { 0 : drop }\n }\n}",
-            "-:3: expression \"jhash\" is not modelled",
+            "table ip t {\n chain c {\n  symhash mod 2 vmap { 0 : drop }\n }\n}",
+            "-:3: expression \"symhash\" is not modelled",
         ),
         ("table ip t {\n ct helper x { }\n}", "-:2: expression \"ct helper\" is not modelled"),
         ("table bridge t { }", "-:1: expression \"table bridge\" is not modelled"),
         ("list ruleset", "-:1: expression \"list\" is not modelled"),
         (
-            "add table ip t\nadd chain ip t c\nadd rule ip t c log prefix \"x\"",
-            "-:3: expression \"log\" is not modelled",
+            "add table ip t\nadd chain ip t c\nadd rule ip t c queue num 3",
+            "-:3: expression \"queue\" is not modelled",
         ),
         (
             "add table ip t\nadd chain ip t c\nadd rule ip t c meta cpu 3",
