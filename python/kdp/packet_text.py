@@ -72,7 +72,8 @@ def passage_text(passage: Passage, lines: RuleLines, paint: Paint, *, wide: bool
     yield f"{paint('bold', f'{passage.number}. {packet_line(passage.packet)}')}  {paint('dim', come)}"
     result = passage.result
     word = paint(COLORS.get(result.verdict, "red"), result.verdict)
-    yield f"{INDENT}{word}{f': {result.reason}' if result.reason else ''}"
+    reason = (result.reason or "").removeprefix(f"{result.verdict}, ")  # "unknown, because …" says it itself
+    yield f"{INDENT}{word}{f': {reason}' if reason else ''}"
     yield from _arrivals(result, paint, wide=wide)
     if wide:
         yield f"{INDENT}bytes in: {passage.packet.hex()}"
