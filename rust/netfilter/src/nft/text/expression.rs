@@ -205,16 +205,18 @@ fn fib(cursor: &mut Cursor<'_>) -> Result<Load, Error> {
     cursor.not_modelled(format!("fib {address} {asked}"))
 }
 
-fn jhash(cursor: &mut Cursor<'_>) -> Result<Load, Error> {
-    let mut parts = vec![Expr::Load(load(cursor)?)];
-    while cursor.take(".") {
-        parts.push(Expr::Load(load(cursor)?));
+/// A part of what is hashed. Numbers that are drawn or hashed are none, so that no text nests without end.
+fn hashed(cursor: &mut Cursor<'_>) -> Result<Expr, Error> {
+    match cursor.peek() {
+        Some("jhash" | "numgen") => cursor.not_modelled("jhash of a number that is drawn"),
+        _ => Ok(Expr::Load(load(cursor)?)),
     }
-    let nested = |part: &Expr| {
-        matches!(part, Expr::Load(Load::NumgenRandom { .. } | Load::NumgenInc { .. } | Load::Jhash { .. }))
-    };
-    if parts.iter().any(nested) {
-        return cursor.not_modelled("jhash of a number that is drawn");
+}
+
+fn jhash(cursor: &mut Cursor<'_>) -> Result<Load, Error> {
+    let mut parts = vec![hashed(cursor)?];
+    while cursor.take(".") {
+        parts.push(hashed(cursor)?);
     }
     let of = Box::new(if parts.len() == 1 { parts.remove(0) } else { Expr::Concat(parts) });
     cursor.need("mod")?;
