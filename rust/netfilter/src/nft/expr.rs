@@ -135,6 +135,10 @@ pub enum Load {
     InDevice,
     /// `oifname`.
     OutDevice,
+    /// `iif`: by the device's number, which nft finds by its name when the rule is loaded.
+    InIndex,
+    /// `oif`.
+    OutIndex,
     /// `ct …`.
     Ct(CtField),
     /// `fib saddr type`.
@@ -208,7 +212,7 @@ impl Load {
             Load::IcmpType(Family::V6) => Type::Icmpv6Type,
             Load::NfProto => Type::NfProto,
             Load::Mark => Type::Mark,
-            Load::InDevice | Load::OutDevice => Type::IfName,
+            Load::InDevice | Load::OutDevice | Load::InIndex | Load::OutIndex => Type::IfName,
             Load::FibSaddrType | Load::FibDaddrType => Type::FibAddrType,
             Load::IpLength
             | Load::Length

@@ -38,8 +38,9 @@ pub(super) fn load(load: &Load, frame: &Frame<'_>, locality: &impl Locality) -> 
         Load::Mark => frame.mark.into(),
         Load::Length => headers.length.into(),
         // A packet without the device has the empty name. Source: net/netfilter/nft_meta.c, v6.12.
-        Load::InDevice => device_number(frame.in_device.unwrap_or("")),
-        Load::OutDevice => device_number(frame.out_device.unwrap_or("")),
+        // DEVIATION(nft-iif-index): the device of that name, also one that was made after the rule.
+        Load::InDevice | Load::InIndex => device_number(frame.in_device.unwrap_or("")),
+        Load::OutDevice | Load::OutIndex => device_number(frame.out_device.unwrap_or("")),
         Load::Ct(field) => ct(*field, frame)?,
         Load::FibSaddrType => addr_type(headers.src, locality),
         Load::FibDaddrType => addr_type(headers.dst, locality),

@@ -10,9 +10,9 @@ use crate::conntrack::Direction;
 use crate::nft::{CtField, Expr, Load, MapRef, MapsTo, SetRef, Transport, Type};
 
 /// The words that an expression can begin with.
-const BEGINNINGS: [&str; 18] = [
-    "ip", "ip6", "tcp", "udp", "sctp", "udplite", "th", "icmp", "icmpv6", "meta", "iifname", "oifname", "ct",
-    "fib", "numgen", "jhash", "mark", "l4proto",
+const BEGINNINGS: [&str; 20] = [
+    "ip", "ip6", "tcp", "udp", "sctp", "udplite", "th", "icmp", "icmpv6", "meta", "iifname", "oifname",
+    "iif", "oif", "ct", "fib", "numgen", "jhash", "mark", "l4proto",
 ];
 
 pub(super) fn begins(word: &str) -> bool {
@@ -106,7 +106,7 @@ pub(super) fn load(cursor: &mut Cursor<'_>) -> Result<Load, Error> {
             let key = cursor.text("a key of meta")?;
             meta(cursor, key)?
         }
-        "iifname" | "oifname" | "mark" | "l4proto" => meta(cursor, word)?,
+        "iifname" | "oifname" | "iif" | "oif" | "mark" | "l4proto" => meta(cursor, word)?,
         "ct" => Load::Ct(ct(cursor)?),
         "fib" => fib(cursor)?,
         "numgen" => numgen(cursor)?,
@@ -155,6 +155,8 @@ fn meta(cursor: &Cursor<'_>, key: &str) -> Result<Load, Error> {
         "length" => Load::Length,
         "iifname" => Load::InDevice,
         "oifname" => Load::OutDevice,
+        "iif" => Load::InIndex,
+        "oif" => Load::OutIndex,
         other => return cursor.not_modelled(format!("meta {other}")),
     })
 }

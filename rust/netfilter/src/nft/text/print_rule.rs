@@ -155,6 +155,8 @@ fn load(load: &Load) -> String {
         Load::Length => "meta length".to_string(),
         Load::InDevice => "iifname".to_string(),
         Load::OutDevice => "oifname".to_string(),
+        Load::InIndex => "iif".to_string(),
+        Load::OutIndex => "oif".to_string(),
         Load::Ct(field) => format!("ct {}", ct(*field)),
         Load::FibSaddrType => "fib saddr type".to_string(),
         Load::FibDaddrType => "fib daddr type".to_string(),

@@ -59,6 +59,8 @@ fn other_spellings_are_listed_as_the_kernel_lists_them() {
         ("log level info prefix \"x \" drop", "log prefix \"x \" level info drop"),
         ("log flags tcp sequence,options log group 2", "log flags tcp sequence,options log group 2"),
         ("log level warn", "log"),
+        ("meta iif lo accept", "iif \"lo\" accept"),
+        ("iif { lo, eth0 } oif != lo", "iif { \"lo\", \"eth0\" } oif != \"lo\""),
         (
             "jhash ip saddr . tcp sport mod 4 seed 0xabc offset 100 vmap { 100 : drop }",
             "jhash ip saddr . tcp sport mod 4 seed 0xabc offset 100 vmap { 100 : drop }",
