@@ -67,7 +67,7 @@ def test_the_exit_code_tells_a_drop(run: Run) -> None:
     assert run("packet", *OPTIONS, dropped).status == 0
     done = run("packet", *OPTIONS, "--exit-code", dropped)
     assert done.status == 3
-    assert "drop: a rule drops it" in done.out
+    assert "drop: the chain's policy drops it" in done.out
 
 
 @pytest.mark.parametrize(
@@ -82,7 +82,7 @@ def test_the_exit_code_tells_a_drop(run: Run) -> None:
         (
             (*OPTIONS, "udp 10.0.0.9:1 > 10.244.1.5:2", "reply 1"),
             2,
-            "packet 1 went nowhere (a rule drops it)",
+            "packet 1 went nowhere (the chain's policy drops it)",
         ),
         ((*OPTIONS, "--in", "eth9", SYN), 2, "error[usage]: --in eth9: the box has lo, eth0, cni0"),
         ((*OPTIONS, f"eth9: {SYN}"), 2, "error[device-unknown]"),

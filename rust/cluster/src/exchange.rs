@@ -1,6 +1,8 @@
 //! Bytes through a box, as JSON.
 
-use kdp_host::{Exchange, Fate};
+use kdp_host::{DropReason, Exchange, Fate, Step};
+use kdp_netfilter::vm::What;
+use kdp_netfilter::{Policy, nft};
 use kdp_packet::Family;
 use serde_json::{Value, json};
 
@@ -25,8 +27,21 @@ fn reason(exchange: &Exchange, node: &str) -> Option<String> {
     match &exchange.fate {
         None => Some("no host takes these bytes for a packet".to_owned()),
         Some(Fate::Sent { .. } | Fate::Delivered(_)) => None,
+        Some(Fate::Dropped(DropReason::Rule)) if by_policy(&exchange.steps) => {
+            Some(DropReason::Policy.as_str().to_owned())
+        }
         Some(fate) => Some(steps::stopped(node, fate).1),
     }
+}
+
+/// Whether the last that happened in the rules was that the policy of a chain dropped the packet.
+fn by_policy(steps: &[Step]) -> bool {
+    let last = steps.iter().rev().find_map(|step| match step {
+        Step::Rules(event) => Some(matches!(event.what, What::Policy(Policy::Drop))),
+        Step::Nft(event) => Some(matches!(event.what, nft::What::Policy(Policy::Drop))),
+        Step::Note(_) => None,
+    });
+    last.unwrap_or(false)
 }
 
 fn hex(bytes: &[u8]) -> String {
