@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
 from itertools import groupby
 from typing import TYPE_CHECKING, NamedTuple
@@ -53,6 +53,13 @@ EXIT_MISSING = 1
 )
 @click.option("--show-kind", is_flag=True, help="The kind before each name.")
 @click.option("--ignore-not-found", is_flag=True, help="A name that is not there is no error.")
+@click.option("-w", "--watch", is_flag=True, help="Then print each change, while virtual time runs.")
+@click.option(
+    "--until", metavar="TIME", default="60s", show_default=True, help="With -w: how long time runs."
+)
+@click.option(
+    "--script", metavar="FILE", help="With -w: an object of kind Script, whose steps are done at their times."
+)
 @click.option(
     "--now",
     metavar="TIME",
@@ -73,6 +80,9 @@ def command(
     show_kind: bool,
     ignore_not_found: bool,
     now: str | None,
+    watch: bool,
+    until: str,
+    script: str | None,
 ) -> int:
     """List objects in kubectl's own columns, or whole.
 
@@ -111,7 +121,31 @@ def command(
         )
     elif write is not None and (objects or not is_one(wanted)):
         click.echo(write(as_one(objects, alone=is_one(wanted)) if output.is_whole else objects), nl=False)
+    if watch:
+        from kdp.cli.get_watch import watch_changes
+
+        if len({each.kind for each in wanted}) != 1:
+            raise click.UsageError("-w: one TYPE is watched at a time")
+        show = _shows(cluster, wanted[0].kind, layout, output, write)
+        watch_changes(cluster, wanted, filters, until, script, show)
     return 0 if ignore_not_found else _complain(found)
+
+
+def _shows(
+    cluster: Cluster, kind: KindNames, layout: Layout, output: Output, write: Callable[..., str] | None
+) -> Callable[[Manifest, datetime], str]:
+    """Give the text of one object at a moment, in the form that was asked for."""
+    columns = _columns(cluster, kind)
+
+    def text(each: Manifest, moment: datetime) -> str:
+        if output.is_table:
+            return _table(Found(kind, [each]), layout._replace(headers=False, now=moment), columns)
+        if output.form == "name":
+            return f"{kind.resource}/{each.name}\n"
+        assert write is not None, "every other form has a printer"
+        return write(as_one([each], alone=True) if output.is_whole else [each])
+
+    return text
 
 
 def _check_names(*, all_namespaces: bool, filtered: bool) -> None:

@@ -334,7 +334,7 @@ impl<'p> Experiment<'p> {
 
     fn count_writes(&mut self, cluster: &mut Cluster) {
         for (at, change) in cluster.watch.take() {
-            let bytes = change.after.as_ref().map_or(0, |object| object.to_json().len() as u64);
+            let bytes = change.after.as_ref().map_or(0, |object| object.json_len() as u64);
             let slice = change.object().key().kind == KindName::EndpointSlice;
             let (writes, sum) =
                 if slice { ("slice_writes", "slice_bytes") } else { ("endpoints_writes", "endpoints_bytes") };

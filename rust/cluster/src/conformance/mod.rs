@@ -19,6 +19,7 @@ pub const KINDS: &[&str] = &[
     "run_slices",
     "run_endpoints",
     "run_churn",
+    "list_churn",
     "run_repack",
     "run_truncate",
     "render_rules",
@@ -37,8 +38,10 @@ pub fn run(kind: &str, case: &Value) -> Result<Value, Error> {
         "run_selector" => kube::run_selector(case).map_err(|e| wrong(e.to_string())),
         "run_slices" => kube::run_slices(case).map_err(|e| wrong(e.to_string())),
         "run_endpoints" => kube::run_endpoints(case).map_err(|e| wrong(e.to_string())),
-        "run_churn" => {
-            kube::run_churn(case.as_array().map_or(&[], |lines| lines)).map_err(|e| wrong(e.to_string()))
+        "run_churn" | "list_churn" => {
+            let lines = case.as_array().map_or(&[][..], |lines| lines);
+            let run = if kind == "run_churn" { kube::run_churn } else { kube::list_churn };
+            run(lines).map_err(|e| wrong(e.to_string()))
         }
         "run_repack" => kube::run_repack(case).map_err(|e| wrong(e.to_string())),
         "run_truncate" => kube::run_truncate(case).map_err(|e| wrong(e.to_string())),

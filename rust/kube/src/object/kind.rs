@@ -136,6 +136,15 @@ macro_rules! kinds {
                 value.expect("API structs have text keys and no failing parts")
             }
 
+            /// The same as text.
+            pub(super) fn typed_text(&self) -> String {
+                let text = match self {
+                    $( Kind::$kind(object) => serde_json::to_string(object), )*
+                    Kind::Other(object) => serde_json::to_string(object),
+                };
+                text.expect("API structs have text keys and no failing parts")
+            }
+
             /// Reads the typed part of an object whose kind is known.
             pub(crate) fn read<'de, D: Deserializer<'de>>(
                 name: &KindName,

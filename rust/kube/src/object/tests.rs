@@ -98,3 +98,14 @@ fn only_the_typed_version_of_a_kind_is_typed() {
     assert_eq!(KindName::of("apps/v1", "Deployment"), KindName::Deployment);
     assert!(matches!(KindName::of("extensions/v1beta1", "Deployment"), KindName::Other { .. }));
 }
+
+#[test]
+fn the_length_of_an_object_is_that_of_its_json() {
+    let mut slice = super::EndpointSlice::default();
+    let empty = super::Object::new(slice.clone());
+    assert_eq!(empty.json_len(), empty.to_json().len());
+    slice.meta.name = "web \"quoted\" ü".to_owned();
+    slice.endpoints.push(super::Endpoint { addresses: vec!["10.0.0.1".to_owned()], ..Default::default() });
+    let full = super::Object::new(slice);
+    assert_eq!(full.json_len(), full.to_json().len());
+}

@@ -1,6 +1,6 @@
 //! An object as a whole: the typed part, and the text it came from.
 
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 
 use super::{Kind, KindName, Meta, ObjectKey, Typed};
 
@@ -74,6 +74,19 @@ impl Object {
     /// [`Object::to_value`] as text on one line.
     pub fn to_json(&self) -> String {
         self.to_value().to_string()
+    }
+}
+
+impl Object {
+    /// How many bytes [`Object::to_json`] has. For an object made here, nothing is built for it.
+    pub fn json_len(&self) -> usize {
+        if self.original.is_some() {
+            return self.to_json().len();
+        }
+        let names = json!({"apiVersion": self.kind.api_version(), "kind": self.kind.name().as_str()});
+        let own = self.kind.typed_text().len();
+        // Both have braces of their own; between them comes a comma unless the object is empty.
+        names.to_string().len() + own - if own == 2 { 2 } else { 1 }
     }
 }
 

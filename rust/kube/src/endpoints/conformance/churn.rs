@@ -84,6 +84,35 @@ pub fn run_churn(lines: &[Value]) -> Result<Value, CaseError> {
     }))
 }
 
+/// The same lines: each write of the controllers as `{"step", "type", "object", "before"}`.
+///
+/// # Errors
+/// Lines of another form.
+pub fn list_churn(lines: &[Value]) -> Result<Value, CaseError> {
+    let [setup, start, steps @ ..] = lines else {
+        return Err(CaseError::new(&Value::Null, "lines", "a setup and a start are needed"));
+    };
+    let setup: Setup = parse(setup)?;
+    let mut world = world(&setup)?;
+    play(&setup, &mut world, &parse(start)?)?;
+    let mut writes = Vec::new();
+    for line in steps {
+        play(&setup, &mut world, &parse(line)?)?;
+        for change in &world.seen_last {
+            let kind = match (&change.before, &change.after) {
+                (None, _) => "ADDED",
+                (Some(_), Some(_)) => "MODIFIED",
+                (Some(_), None) => "DELETED",
+            };
+            writes.push(json!({
+                "step": line["step"], "type": kind, "object": change.object().to_value(),
+                "before": change.before.as_ref().map(|before| before.to_value()),
+            }));
+        }
+    }
+    Ok(Value::Array(writes))
+}
+
 fn world(setup: &Setup) -> Result<World, CaseError> {
     let node = |node: &Zoned| {
         json!({"apiVersion": "v1", "kind": "Node",

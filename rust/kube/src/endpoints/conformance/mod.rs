@@ -10,7 +10,7 @@ mod world;
 use serde_json::Value;
 use thiserror::Error;
 
-pub use churn::run_churn;
+pub use churn::{list_churn, run_churn};
 pub use pure::{run_repack, run_selector, run_truncate};
 pub use scenario::{run_endpoints, run_slices};
 

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use crate::endpoints::{Controller, Op, Settings, Synced, Write, api};
 use crate::object::{Kind, KindName, Object, ObjectKey};
-use crate::store::{Cursor, Store};
+use crate::store::{Change, Cursor, Store};
 
 /// The objects, and the controllers that watch them.
 pub(super) struct World {
@@ -17,6 +17,8 @@ pub(super) struct World {
     pub(super) controller: Controller,
     /// Names that went with their owner.
     pub(super) collected: Vec<String>,
+    /// The changes that were seen last.
+    pub(super) seen_last: Vec<Change>,
 }
 
 /// What the controllers did.
@@ -36,7 +38,7 @@ impl World {
             put(&mut store, &mut uids, object);
         }
         let controller = Controller::rebuild(settings, &store);
-        World { seen: store.cursor(), store, uids, controller, collected: Vec::new() }
+        World { seen: store.cursor(), store, uids, controller, collected: Vec::new(), seen_last: Vec::new() }
     }
 
     /// An object is made or changed by somebody.
@@ -62,7 +64,8 @@ impl World {
     /// The controllers see what has changed.
     fn watch(&mut self) {
         let changes = self.store.changes_since(self.seen).expect("the log is kept whole");
-        for change in changes {
+        self.seen_last = changes.cloned().collect();
+        for change in &self.seen_last {
             self.controller.apply(Time::ZERO, change);
         }
         self.seen = self.store.cursor();
