@@ -6,15 +6,18 @@ use std::net::IpAddr;
 use kdp_packet::{Cidr, parse_ip_lenient};
 
 use super::timing::AddressOrder;
+use crate::complete::Options;
 use crate::object::{Node, Pod, PodIp};
 
 /// The first number of a network that a Pod gets: 0 is the network, 1 the bridge.
 const FIRST: u64 = 2;
 
 /// The networks of the nodes' Pods and what of them is given.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub(super) struct Addresses {
     order: AddressOrder,
+    /// Lends to nodes that have no network of their own.
+    whole: Network,
     nodes: BTreeMap<Box<str>, Vec<Network>>,
 }
 
@@ -29,7 +32,8 @@ struct Network {
 
 impl Addresses {
     pub(super) fn new(order: AddressOrder) -> Addresses {
-        Addresses { order, nodes: BTreeMap::new() }
+        let whole = Network::of(Options::default().pod_cidr);
+        Addresses { order, whole, nodes: BTreeMap::new() }
     }
 
     /// A node has these networks now; addresses of a network that stays stay given.
@@ -39,7 +43,7 @@ impl Addresses {
         networks.retain(|network| cidrs.contains(&network.cidr));
         for cidr in cidrs {
             if !networks.iter().any(|network| network.cidr == cidr) {
-                networks.push(Network { cidr, given: BTreeSet::new(), last: FIRST - 1 });
+                networks.push(Network::of(cidr));
             }
         }
     }
@@ -55,11 +59,24 @@ impl Addresses {
     /// Addresses for a Pod on its node, one a network. Empty if the node has no network, or a network is full.
     pub(super) fn give(&mut self, node: &str) -> Vec<PodIp> {
         let order = self.order;
-        let Some(networks) = self.nodes.get_mut(node) else { return Vec::new() };
+        let Some(networks) = self.nodes.get_mut(node).filter(|networks| !networks.is_empty()) else {
+            return self.lend().into_iter().collect();
+        };
         let numbers: Option<Vec<u64>> = networks.iter().map(|network| network.free(order)).collect();
         let Some(numbers) = numbers else { return Vec::new() };
         let given = networks.iter_mut().zip(numbers);
         given.map(|(network, number)| PodIp { ip: network.take(number).to_string() }).collect()
+    }
+
+    /// An address of the whole range that is in no node's network.
+    fn lend(&mut self) -> Option<PodIp> {
+        loop {
+            let number = self.whole.free(self.order)?;
+            let ip = self.whole.take(number);
+            if !self.nodes.values().flatten().any(|network| network.cidr.contains(ip)) {
+                return Some(PodIp { ip: ip.to_string() });
+            }
+        }
     }
 
     /// Takes a Pod's addresses back.
@@ -71,7 +88,8 @@ impl Addresses {
         if pod.spec.host_network {
             return;
         }
-        let Some(networks) = self.nodes.get_mut(pod.spec.node_name.as_str()) else { return };
+        let networks = self.nodes.get_mut(pod.spec.node_name.as_str()).into_iter().flatten();
+        let mut networks: Vec<&mut Network> = networks.chain([&mut self.whole]).collect();
         for ip in pod.addresses().filter_map(parse_ip_lenient) {
             for network in networks.iter_mut().filter(|network| network.cidr.contains(ip)) {
                 act(network, number_in(network.cidr, ip));
@@ -81,6 +99,10 @@ impl Addresses {
 }
 
 impl Network {
+    fn of(cidr: Cidr) -> Network {
+        Network { cidr, given: BTreeSet::new(), last: FIRST - 1 }
+    }
+
     /// The number that is given next.
     fn free(&self, order: AddressOrder) -> Option<u64> {
         let from = match order {
@@ -159,6 +181,18 @@ mod tests {
         assert!(full.give("n").is_empty());
         full.release(&pod("10.0.0.3"));
         assert_eq!(full.give("n")[0].ip, "10.0.0.3");
+    }
+
+    #[test]
+    fn a_node_without_a_network_borrows_what_no_other_node_has() {
+        let mut addresses = addresses(AddressOrder::Lowest, "10.244.0.0/24");
+        assert_eq!(addresses.give("other")[0].ip, "10.244.1.0");
+        let mut lent = pod("10.244.1.0");
+        lent.spec.node_name = "other".to_owned();
+        assert_eq!(addresses.give("other")[0].ip, "10.244.1.1");
+        addresses.release(&lent);
+        assert_eq!(addresses.give("other")[0].ip, "10.244.1.0");
+        assert_eq!(addresses.give("n")[0].ip, "10.244.0.2");
     }
 
     proptest! {
