@@ -111,10 +111,7 @@ impl Cluster {
     pub fn put(&mut self, sources: &[Source<'_>]) -> Result<(), Error> {
         let mut objects = load(sources)?.objects;
         objects.iter_mut().for_each(defaults::apply);
-        let given: BTreeSet<ObjectKey> = objects.iter().map(Object::key).collect();
-        let kept = self.world.store.objects().filter(|object| !given.contains(&object.key()));
-        let after: Vec<&Object> = objects.iter().chain(kept.map(AsRef::as_ref)).collect();
-        let faults = validate::check(after);
+        let faults = validate::check_writes(&objects, &self.world.store);
         if !faults.is_empty() {
             return Err(Error::all(faults));
         }

@@ -214,6 +214,40 @@ pub enum Error {
         /// The object.
         object: Box<ObjectKey>,
     },
+    /// More labels or annotations than an object can carry.
+    #[error("{object} {field}: {found} bytes are more than the {allowed} that are allowed")]
+    MetadataTooLarge {
+        /// The object.
+        object: Box<ObjectKey>,
+        /// The field's path.
+        field: String,
+        /// Bytes of all keys and values.
+        found: usize,
+        /// The limit in bytes.
+        allowed: usize,
+    },
+    /// An object whose owner is not there.
+    #[error("{object} {field}: owner {owner} does not exist; an object is made after its owner")]
+    OwnerMissing {
+        /// The object.
+        object: Box<ObjectKey>,
+        /// The field's path.
+        field: String,
+        /// The owner.
+        owner: Box<ObjectKey>,
+    },
+    /// A version that no write has made yet.
+    #[error(
+        "{object} .metadata.resourceVersion: {found} is newer than the newest, {newest}; allowed is none, or one that was read here"
+    )]
+    VersionFromFuture {
+        /// The object.
+        object: Box<ObjectKey>,
+        /// The version that it names.
+        found: u64,
+        /// The version of the last write.
+        newest: u64,
+    },
     /// A Pod whose address is needed and that has none.
     #[error("{object} .status.podIP: has no address (phase {phase:?}); nothing can be sent from or to it")]
     PodWithoutAddress {
@@ -276,6 +310,9 @@ impl Error {
             Error::DuplicateClusterIp { .. } => "duplicate-cluster-ip",
             Error::DuplicateNodePort { .. } => "duplicate-node-port",
             Error::DuplicateObject { .. } => "duplicate-object",
+            Error::MetadataTooLarge { .. } => "metadata-too-large",
+            Error::OwnerMissing { .. } => "owner-missing",
+            Error::VersionFromFuture { .. } => "resource-version-future",
             Error::PodWithoutAddress { .. } => "pod-without-address",
             Error::RangeFull { .. } => "range-full",
             Error::NoSuchObject { .. } => "no-such-object",
@@ -304,6 +341,9 @@ pub const CODES: &[&str] = &[
     "duplicate-cluster-ip",
     "duplicate-node-port",
     "duplicate-object",
+    "metadata-too-large",
+    "owner-missing",
+    "resource-version-future",
     "pod-without-address",
     "range-full",
     "no-such-object",

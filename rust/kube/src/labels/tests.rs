@@ -226,6 +226,55 @@ proptest! {
     }
 }
 
+/// A seeded draw of one event: mostly labels that change, some Pods and selectors that come and go.
+fn event(draw: &mut kdp_sim::Draw, pods: usize) -> Op {
+    let set = |draw: &mut kdp_sim::Draw| {
+        let app = draw.below(20);
+        format!("a={},b={},d={}", draw.below(3), draw.below(8), app)
+    };
+    match draw.below(20) {
+        0..3 if pods < 80 => Op::AddPod(draw.below(2) as usize, set(draw)),
+        0..5 => Op::RemovePod(draw.below(1 << 20) as usize),
+        5..16 => Op::Relabel(draw.below(1 << 20) as usize, set(draw)),
+        16..18 => {
+            let terms = [
+                format!("a={}", draw.below(3)),
+                format!("b in ({},{})", draw.below(8), draw.below(8)),
+                format!("d={},b!={}", draw.below(20), draw.below(8)),
+                format!("d>{}", draw.below(20)),
+                "!c".to_owned(),
+            ];
+            Op::AddSelector(draw.below(2) as usize, terms[draw.below(5) as usize].clone())
+        }
+        _ => Op::RemoveSelector(draw.below(1 << 20) as usize),
+    }
+}
+
+/// After each event the index is a linear scan. `KDP_EVENTS=100000` makes the run long.
+#[test]
+fn the_index_is_a_linear_scan_for_as_long_as_it_takes() {
+    let events = std::env::var("KDP_EVENTS").ok().and_then(|text| text.parse().ok()).unwrap_or(2_000u64);
+    let (mut index, mut scan) = (LabelIndex::new(), Scan::default());
+    let mut told = BTreeSet::new();
+    for number in 0..events {
+        let mut draw = kdp_sim::Chance::new(7).at("events").packet(number, kdp_sim::Time(0));
+        let op = event(&mut draw, scan.pods.len());
+        let removes = matches!(op, Op::RemoveSelector(_)) && scan.selectors.len() < 20;
+        if !removes {
+            run(&mut index, &mut scan, op);
+        }
+        for delta in index.drain() {
+            let pair = (delta.pod, delta.selector);
+            assert!(
+                if delta.matches { told.insert(pair) } else { told.remove(&pair) },
+                "event {number}: nothing new"
+            );
+        }
+        assert_eq!(told, scan.matching(), "event {number}");
+    }
+    assert!(!told.is_empty());
+}
+
 #[test]
 fn a_crowded_label_loses_its_selectors() {
     let mut index = LabelIndex::new();

@@ -29,8 +29,19 @@ impl Check<'_> {
     }
 
     pub(super) fn pod(&mut self, pod: &Pod) {
+        let mut families: Vec<Family> = Vec::new();
         for (i, ip) in pod.status.pod_ips.iter().enumerate() {
-            self.address(&format!(".status.podIPs[{i}].ip"), &ip.ip);
+            let field = format!(".status.podIPs[{i}].ip");
+            let Some(family) = self.address(&field, &ip.ip).map(Family::of) else { continue };
+            // Source: `pkg/apis/core/validation`, `validatePodIPs`.
+            if families.contains(&family) {
+                self.no_address(
+                    &field,
+                    &ip.ip,
+                    "of another family than those before: a Pod has one address of each",
+                );
+            }
+            families.push(family);
         }
         if pod.status.pod_ips.is_empty() && !pod.status.pod_ip.is_empty() {
             self.address(".status.podIP", &pod.status.pod_ip);

@@ -3,6 +3,7 @@
 //! Source: Kubernetes `pkg/apis/core/validation` and the API documentation of each field.
 
 mod addresses;
+mod against;
 mod service;
 #[cfg(test)]
 mod tests;
@@ -11,9 +12,13 @@ mod words;
 
 use std::collections::BTreeMap;
 
+use foldhash::fast::FixedState;
+use hashbrown::HashSet;
+
 use crate::error::Error;
 use crate::labels;
-use crate::object::{Container, IntOrString, Kind, LabelSelector, Object, ObjectKey};
+use crate::object::{Container, IntOrString, Kind, LabelSelector, Object, ObjectKey, PodTemplate};
+use crate::store::Store;
 pub use words::{LABEL, PORT_NAME, SUBDOMAIN, is_label, is_port_name, is_subdomain};
 
 /// Every fault of the objects, each alone and all together, in their order. Run [`crate::defaults::apply`] first.
@@ -22,6 +27,19 @@ pub use words::{LABEL, PORT_NAME, SUBDOMAIN, is_label, is_port_name, is_subdomai
 pub fn check<'o>(objects: impl IntoIterator<Item = &'o Object> + Clone) -> Vec<Error> {
     let mut faults: Vec<Error> = objects.clone().into_iter().flat_map(check_one).collect();
     together::check(objects, &mut faults);
+    faults
+}
+
+/// Every fault of objects that are to be written to a store: each alone, together with what stays there, and against the
+/// store itself: its version, and the owners that they name.
+pub fn check_writes(objects: &[Object], store: &Store) -> Vec<Error> {
+    let mut faults: Vec<Error> = objects.iter().flat_map(check_one).collect();
+    let given: HashSet<ObjectKey, FixedState> = objects.iter().map(Object::key).collect();
+    let kept = store.objects().filter(|object| !given.contains(&object.key()));
+    together::check(objects.iter().chain(kept.map(AsRef::as_ref)), &mut faults);
+    for object in objects {
+        against::check(object, &given, store, &mut faults);
+    }
     faults
 }
 
@@ -38,17 +56,17 @@ pub fn check_one(object: &Object) -> Vec<Error> {
         Kind::Endpoints(endpoints) => check.endpoints(endpoints),
         Kind::Deployment(it) => {
             check.replicas(it.spec.replicas);
-            check.workload(it.spec.selector.as_ref(), &it.spec.template.spec.containers);
+            check.workload(it.spec.selector.as_ref(), &it.spec.template);
         }
         Kind::ReplicaSet(it) => {
             check.replicas(it.spec.replicas);
-            check.workload(it.spec.selector.as_ref(), &it.spec.template.spec.containers);
+            check.workload(it.spec.selector.as_ref(), &it.spec.template);
         }
         Kind::StatefulSet(it) => {
             check.replicas(it.spec.replicas);
-            check.workload(it.spec.selector.as_ref(), &it.spec.template.spec.containers);
+            check.workload(it.spec.selector.as_ref(), &it.spec.template);
         }
-        Kind::DaemonSet(it) => check.workload(it.spec.selector.as_ref(), &it.spec.template.spec.containers),
+        Kind::DaemonSet(it) => check.workload(it.spec.selector.as_ref(), &it.spec.template),
         Kind::ServiceMonitor(it) => check.label_selector(".spec.selector", Some(&it.spec.selector)),
         Kind::Prometheus(it) => {
             check.label_selector(".spec.serviceMonitorSelector", it.spec.service_monitor_selector.as_ref());
@@ -124,14 +142,28 @@ impl Check<'_> {
         } else if object.kind.name().is_namespaced() == Some(true) {
             self.missing(".metadata.namespace");
         }
+        self.size(".metadata.labels", &meta.labels);
+        self.size(".metadata.annotations", &meta.annotations);
         self.labels(".metadata.labels", &meta.labels);
+    }
+
+    /// Source: `apimachinery/pkg/api/validation`, `TotalAnnotationSizeLimitB`; for labels the limit is kdp's own, since the
+    /// API server knows none but that of a whole request.
+    fn size(&mut self, field: &str, map: &BTreeMap<String, String>) {
+        const BYTES_MAX: usize = 256 * 1024;
+        let found: usize = map.iter().map(|(key, value)| key.len() + value.len()).sum();
+        if found > BYTES_MAX {
+            let field = field.to_owned();
+            self.fault(|object| Error::MetadataTooLarge { object, field, found, allowed: BYTES_MAX });
+        }
     }
 
     fn labels(&mut self, field: &str, labels: &BTreeMap<String, String>) {
         for (key, value) in labels {
             let faults = [(key, labels::validate_key(key)), (value, labels::validate_value(value))];
             for (found, reason) in faults.into_iter().filter_map(|(text, is)| Some((text, is.err()?))) {
-                let (field, found, reason) = (field.to_owned(), found.clone(), reason.to_owned());
+                let short: String = found.chars().take(80).collect();
+                let (field, found, reason) = (field.to_owned(), short, reason.to_owned());
                 self.fault(|object| Error::InvalidLabel { object, field, found, reason });
             }
         }
@@ -164,12 +196,30 @@ impl Check<'_> {
         }
     }
 
-    fn workload(&mut self, selector: Option<&LabelSelector>, containers: &[Container]) {
+    fn workload(&mut self, selector: Option<&LabelSelector>, template: &PodTemplate) {
         if selector.is_none() {
             self.missing(".spec.selector");
         }
         self.label_selector(".spec.selector", selector);
-        self.containers(".spec.template.spec.containers", containers);
+        if selector.is_some() {
+            self.selects_its_own(selector, template);
+        }
+        self.containers(".spec.template.spec.containers", &template.spec.containers);
+    }
+
+    /// Source: `pkg/apis/apps/validation`, `ValidatePodTemplateSpecForReplicaSet` and its like.
+    fn selects_its_own(&mut self, selector: Option<&LabelSelector>, template: &PodTemplate) {
+        let labels = &template.meta.labels;
+        if labels::Selector::from_object(selector).is_ok_and(|selector| !selector.matches(labels)) {
+            let pairs: Vec<String> = labels.iter().map(|(key, value)| format!("{key}={value}")).collect();
+            let reason =
+                format!("does not match .spec.template.metadata.labels, which are {{{}}}", pairs.join(", "));
+            self.fault(|object| Error::InvalidSelector {
+                object,
+                field: ".spec.selector".to_owned(),
+                reason,
+            });
+        }
     }
 
     fn containers(&mut self, field: &str, containers: &[Container]) {

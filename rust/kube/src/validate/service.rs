@@ -1,8 +1,10 @@
 //! Services.
 
+use kdp_packet::{Family, parse_ip_lenient};
+
 use super::{Check, LABEL, PROTOCOLS, is_label};
 use crate::error::Error;
-use crate::object::{Service, ServicePort};
+use crate::object::{Service, ServicePort, ServiceSpec};
 
 impl Check<'_> {
     pub(super) fn service(&mut self, service: &Service) {
@@ -35,6 +37,14 @@ impl Check<'_> {
         if !matches!(spec.cluster_ip.as_str(), "" | "None") {
             self.address(".spec.clusterIP", &spec.cluster_ip);
         }
+        let needs_address = matches!(spec.type_.as_str(), "NodePort" | "LoadBalancer");
+        if needs_address && spec.cluster_ip == "None" {
+            // Source: `pkg/apis/core/validation`, `ValidateService`.
+            let (field, found) = (".spec.clusterIP".to_owned(), "None".to_owned());
+            let allowed = "an address, or left out: .spec.type NodePort or LoadBalancer needs one";
+            self.fault(|object| Error::InvalidAddress { object, field, found, allowed });
+        }
+        self.families_of_addresses(spec);
         for (i, ip) in spec.cluster_ips.iter().enumerate().skip(1) {
             self.address(&format!(".spec.clusterIPs[{i}]"), ip);
         }
@@ -49,6 +59,20 @@ impl Check<'_> {
             if !ingress.ip.is_empty() {
                 self.address(&format!(".status.loadBalancer.ingress[{i}].ip"), &ingress.ip);
             }
+        }
+    }
+
+    /// Source: `pkg/apis/core/validation`, `ValidateServiceClusterIPsRelatedFields`.
+    fn families_of_addresses(&mut self, spec: &ServiceSpec) {
+        for (i, (family, ip)) in spec.ip_families.iter().zip(&spec.cluster_ips).enumerate() {
+            let found = parse_ip_lenient(ip).map(Family::of);
+            let allowed = match (family.as_str(), found) {
+                ("IPv4", Some(Family::V6)) => "an IPv4 address, as .spec.ipFamilies says",
+                ("IPv6", Some(Family::V4)) => "an IPv6 address, as .spec.ipFamilies says",
+                _ => continue,
+            };
+            let (field, found) = (format!(".spec.clusterIPs[{i}]"), ip.clone());
+            self.fault(|object| Error::InvalidAddress { object, field, found, allowed });
         }
     }
 

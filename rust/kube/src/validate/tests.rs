@@ -147,6 +147,92 @@ fn a_workload_has_a_number_of_pods_that_a_cluster_can_have() {
 }
 
 #[test]
+fn what_an_api_server_refuses_of_services_and_pods() {
+    one(
+        &service("web", "{type: NodePort, clusterIP: None, ports: [{port: 80}]}"),
+        "invalid-address",
+        "Service default/web .spec.clusterIP: \"None\" is not an address, or left out: .spec.type NodePort or LoadBalancer needs one",
+    );
+    one(
+        &service("web", "{clusterIP: 10.96.0.10, ipFamilies: [IPv6], ports: [{port: 80}]}"),
+        "invalid-address",
+        "Service default/web .spec.clusterIPs[0]: \"10.96.0.10\" is not an IPv6 address, as .spec.ipFamilies says",
+    );
+    let pod = |ips: &str| {
+        format!("apiVersion: v1\nkind: Pod\nmetadata: {{name: p}}\nstatus: {{podIPs: [{ips}]}}\n")
+    };
+    one(
+        &pod("{ip: 10.0.0.1}, {ip: 10.0.0.2}"),
+        "invalid-address",
+        "Pod default/p .status.podIPs[1].ip: \"10.0.0.2\" is not of another family than those before: a Pod has one address of each",
+    );
+    assert_eq!(faults(&pod("{ip: 10.0.0.1}, {ip: 'fd00::1'}")), []);
+}
+
+#[test]
+fn a_workload_selects_its_own_pods() {
+    let deployment = "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: web}\nspec: {selector: {matchLabels: {app: web}}, template: {metadata: {labels: {app: wep}}, spec: {containers: [{name: c}]}}}\n";
+    one(
+        deployment,
+        "invalid-selector",
+        "Deployment default/web .spec.selector: selector: does not match .spec.template.metadata.labels, which are {app=wep}",
+    );
+}
+
+#[test]
+fn labels_have_a_size() {
+    let labels: Vec<String> = (0..20_000).map(|i| format!("key-{i:05}: {:a>45}", "")).collect();
+    let pod =
+        format!("apiVersion: v1\nkind: Pod\nmetadata: {{name: p, labels: {{{}}}}}\n", labels.join(", "));
+    one(
+        &pod,
+        "metadata-too-large",
+        "Pod default/p .metadata.labels: 1080000 bytes are more than the 262144 that are allowed",
+    );
+    let long = format!(
+        "apiVersion: v1\nkind: Pod\nmetadata: {{name: p, labels: {{a: {}}}}}\n",
+        "a".repeat(1_000_000)
+    );
+    let found = faults(&long);
+    assert_eq!(
+        found.iter().map(|(code, _)| *code).collect::<Vec<_>>(),
+        ["metadata-too-large", "invalid-label"]
+    );
+    assert!(found[1].1.len() < 300, "the message stays short");
+}
+
+#[test]
+fn a_write_agrees_with_its_store() {
+    let object = |yaml: &str| {
+        let mut objects = load(&[Source { name: "-", bytes: yaml.as_bytes() }]).unwrap().objects;
+        objects.iter_mut().for_each(crate::defaults::apply);
+        objects
+    };
+    let mut store = crate::Store::new();
+    let pod = |meta: &str| object(&format!("apiVersion: v1\nkind: Pod\nmetadata: {{name: p, {meta}}}\n"));
+    let told = |objects: &[Object], store: &crate::Store| {
+        check_writes(objects, store).iter().map(ToString::to_string).collect::<Vec<_>>()
+    };
+    assert_eq!(
+        told(&pod("resourceVersion: '7'"), &store),
+        [
+            "Pod default/p .metadata.resourceVersion: 7 is newer than the newest, 0; allowed is none, or one that was read here"
+        ]
+    );
+    let owned = pod("ownerReferences: [{apiVersion: apps/v1, kind: ReplicaSet, name: web, uid: u}]");
+    assert_eq!(
+        told(&owned, &store),
+        [
+            "Pod default/p .metadata.ownerReferences[0]: owner ReplicaSet default/web does not exist; an object is made after its owner"
+        ]
+    );
+    let set = "apiVersion: apps/v1\nkind: ReplicaSet\nmetadata: {name: web}\nspec: {selector: {matchLabels: {a: b}}, template: {metadata: {labels: {a: b}}}}\n";
+    store.put(object(set).remove(0));
+    assert_eq!(told(&owned, &store), Vec::<String>::new());
+    assert_eq!(told(&pod("resourceVersion: '1'"), &store), Vec::<String>::new());
+}
+
+#[test]
 fn every_code_is_listed_once() {
     let mut sorted = CODES.to_vec();
     sorted.sort_unstable();
