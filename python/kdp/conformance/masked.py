@@ -12,8 +12,8 @@ __all__ = ["Masked", "Number", "masked"]
 
 _ICMP, _TCP, _UDP, _ICMP6, _SCTP = 1, 6, 17, 58, 132
 _CHECKSUM_AT = {_TCP: (16, 2), _UDP: (6, 2), _SCTP: (8, 4), _ICMP: (2, 2), _ICMP6: (2, 2)}
-_ERRORS = {_ICMP: (3, 4, 5, 11, 12), _ICMP6: (1, 2, 3, 4)}
-_ECHOES = {_ICMP: (0, 8), _ICMP6: (128, 129)}
+_ERRORS = {_ICMP: (3, 4, 5, 11, 12), _ICMP6: range(128)}
+_ECHOES = {_ICMP: (0, 8, *range(13, 19)), _ICMP6: (128, 129, 139, 140)}
 
 
 class Number(NamedTuple):

@@ -5,7 +5,7 @@ use kdp_netfilter::Table;
 use kdp_netfilter::conntrack::tool::Command;
 use kdp_netfilter::conntrack::{Connection, Direction, EntryView, ProtoState, Settings};
 use kdp_netfilter::vm::{Count, Effects};
-use kdp_packet::{Family, Tuple};
+use kdp_packet::{Family, Proto, Tuple};
 use kdp_sim::{Chance, Time};
 use serde_json::{Value, json};
 
@@ -95,7 +95,7 @@ fn tuple(tuple: &Tuple) -> Value {
         value["id"] = tuple.sport.into();
         value["type"] = kind.into();
         value["code"] = code.into();
-    } else if tuple.proto.has_ports() {
+    } else if tuple.proto.has_ports() || tuple.proto == Proto::GRE {
         value["sport"] = tuple.sport.into();
         value["dport"] = tuple.dport.into();
     }

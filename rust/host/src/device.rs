@@ -1,6 +1,6 @@
 //! A box's network devices and the addresses on them.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv6Addr};
 use std::sync::Arc;
 
 use kdp_packet::{Cidr, Family};
@@ -17,7 +17,8 @@ pub const LOOPBACK: DeviceId = DeviceId(1);
 pub struct Device {
     /// Its name: `eth0`, `cni0`.
     pub name: Arc<str>,
-    /// Addresses with their prefix lengths, the primary first.
+    /// Addresses with their prefix lengths, in the order in which the device's own come up: IPv4 as they were added, IPv6
+    /// the latest first.
     pub addrs: Vec<(IpAddr, u8)>,
     /// Whether it is up.
     pub up: bool,
@@ -28,18 +29,26 @@ pub struct Device {
 impl Device {
     /// A device that is up, with an MTU of 1500.
     pub fn new(name: &str, addrs: &[(IpAddr, u8)]) -> Device {
-        Device { name: name.into(), addrs: addrs.to_vec(), up: true, mtu: 1500 }
+        let mut device = Device { name: name.into(), addrs: Vec::new(), up: true, mtu: 1500 };
+        for addr in addrs {
+            device.add_addr(*addr);
+        }
+        device
     }
 
-    /// The source address that this device has for a packet to `next_hop`: the first address whose subnet holds the next
-    /// hop, else the first of the family. The loopback network's own address is no source towards others: its scope is
-    /// the host.
-    pub fn source_for(&self, next_hop: IpAddr) -> Option<IpAddr> {
-        let family = Family::of(next_hop);
-        let mut ours = self
-            .addrs
-            .iter()
-            .filter(|(addr, _)| Family::of(*addr) == family && !(addr.is_ipv4() && addr.is_loopback()));
+    /// Adds an address. Source: Linux `ipv6_link_dev_addr` (net/ipv6/addrconf.c), v6.12: an IPv6 address comes before those
+    /// whose scope is not wider.
+    pub fn add_addr(&mut self, addr: (IpAddr, u8)) {
+        let near = |addr: IpAddr| matches!(addr, IpAddr::V6(addr) if addr.is_unicast_link_local());
+        let before = |(other, _): &(IpAddr, u8)| other.is_ipv6() && (near(*other) || !near(addr.0));
+        let place = self.addrs.iter().position(|other| addr.0.is_ipv6() && before(other));
+        self.addrs.insert(place.unwrap_or(self.addrs.len()), addr);
+    }
+
+    /// The IPv4 source address that this device has for a packet to `next_hop`: the first address whose subnet holds the
+    /// next hop, else the first. The loopback network's own address is no source towards others: its scope is the host.
+    fn source_for_v4(&self, next_hop: IpAddr) -> Option<IpAddr> {
+        let mut ours = self.addrs.iter().filter(|(addr, _)| addr.is_ipv4() && !addr.is_loopback());
         let near =
             ours.clone().find(|(addr, len)| Cidr::new(*addr, *len).is_some_and(|net| net.contains(next_hop)));
         near.or_else(|| ours.next()).map(|(addr, _)| *addr)
@@ -91,26 +100,35 @@ impl Devices {
         self.iter().find(|(_, device)| &*device.name == name).map(|(id, _)| id)
     }
 
-    /// The source address for a packet to `next_hop` by `device`: the device's own, else one of another device. IPv6 takes
-    /// the destination itself where it is the box's own, and of others the one with the longest prefix in common.
-    /// Source: Linux `inet_select_addr` (net/ipv4/devinet.c), `ipv6_dev_get_saddr` (net/ipv6/addrconf.c), v6.12, as
-    /// `nf_nat_masquerade_ipv4` and `_ipv6` call them.
-    pub fn source_for(&self, device: DeviceId, next_hop: IpAddr) -> Option<IpAddr> {
-        if next_hop.is_ipv6() && self.is_local(next_hop) {
-            return Some(next_hop);
+    /// The source address for a packet to `dst` by `device` through `next_hop`: of IPv4 the device's own, else one of
+    /// another device.
+    /// Source: Linux `inet_select_addr` (net/ipv4/devinet.c), v6.12, as `nf_nat_masquerade_ipv4` calls it.
+    pub fn source_for(&self, device: DeviceId, next_hop: IpAddr, dst: IpAddr) -> Option<IpAddr> {
+        if let IpAddr::V6(dst) = dst {
+            return self.source_for_v6(device, dst).map(IpAddr::V6);
         }
-        let family = Family::of(next_hop);
         let others = self.0.iter().flat_map(|other| &other.addrs).map(|(addr, _)| *addr);
-        let mut others = others.filter(|addr| Family::of(*addr) == family && !addr.is_loopback());
-        self.get(device).source_for(next_hop).or_else(|| match next_hop {
-            IpAddr::V4(_) => others.next(),
-            // The first of those that are equally near: `max_by_key` alone would give the last.
-            IpAddr::V6(_) => others
-                .collect::<Vec<_>>()
-                .into_iter()
-                .rev()
-                .max_by_key(|addr| (bits(*addr) ^ bits(next_hop)).leading_zeros()),
-        })
+        let mut others = others.filter(|addr| addr.is_ipv4() && !addr.is_loopback());
+        self.get(device).source_for_v4(next_hop).or_else(|| others.next())
+    }
+
+    /// The best of all IPv6 addresses, the first of those that are equally good: the destination itself, one of the device,
+    /// one with the same label, the one with the longest prefix in common.
+    /// Source: RFC 6724 section 5; Linux `ipv6_dev_get_saddr` (net/ipv6/addrconf.c), v6.12.
+    fn source_for_v6(&self, device: DeviceId, dst: Ipv6Addr) -> Option<Ipv6Addr> {
+        let mut best: Option<((bool, bool, bool, u32), Ipv6Addr)> = None;
+        for (id, other) in self.iter() {
+            for (addr, len) in &other.addrs {
+                let IpAddr::V6(addr) = *addr else { continue };
+                let common = (addr.to_bits() ^ dst.to_bits()).leading_zeros().min(u32::from(*len));
+                let worth = (addr == dst, id == device, label(addr) == label(dst), common);
+                let is_candidate = addr == dst || !addr.is_loopback();
+                if is_candidate && best.is_none_or(|(known, _)| known < worth) {
+                    best = Some((worth, addr));
+                }
+            }
+        }
+        best.map(|(_, addr)| addr)
     }
 
     /// All, in the order in which they were added; `lo` first.
@@ -168,5 +186,22 @@ fn bits(addr: IpAddr) -> u128 {
     match addr {
         IpAddr::V4(addr) => addr.to_bits().into(),
         IpAddr::V6(addr) => addr.to_bits(),
+    }
+}
+
+/// The label of the longest of these networks that holds an address.
+/// Source: RFC 6724 section 2.1; Linux `ip6addrlbl_init_table` (net/ipv6/addrlabel.c), v6.12.
+fn label(addr: Ipv6Addr) -> u8 {
+    match addr.segments() {
+        [0, 0, 0, 0, 0, 0, 0, 1] => 0,
+        [0, 0, 0, 0, 0, 0xffff, _, _] => 4,
+        [0, 0, 0, 0, 0, 0, _, _] => 3,
+        [0x2001, 0, ..] => 6,
+        [0x2001, second, ..] if second & 0xfff0 == 0x10 => 7,
+        [0x2002, ..] => 2,
+        [0x3ffe, ..] => 12,
+        [first, ..] if first & 0xffc0 == 0xfec0 => 11,
+        [first, ..] if first & 0xfe00 == 0xfc00 => 5,
+        _ => 1,
     }
 }

@@ -161,14 +161,7 @@ fn answered(answer: &Fate, device: Option<DeviceId>, is_icmp: bool, seen: &Excha
         Fate::Delivered(answer) if answer.headers.proto.is_icmp() && !is_icmp => "reject",
         Fate::Delivered(_) => "local",
         Fate::Unknown { .. } => "unknown",
-        Fate::Dropped(_) | Fate::Queued(_) | Fate::Answered { .. } | Fate::SendError(_)
-            if device.is_some() =>
-        {
-            "drop"
-        }
-        Fate::Dropped(_) | Fate::Queued(_) | Fate::Answered { .. } | Fate::SendError(_) => {
-            "error:Operation not permitted"
-        }
+        Fate::Dropped(_) | Fate::Queued(_) | Fate::Answered { .. } | Fate::SendError(_) => "drop",
     }
 }
 

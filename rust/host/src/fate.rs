@@ -138,6 +138,8 @@ pub enum SendError {
     InvalidArgument,
     /// EPERM: a rule dropped it.
     NotPermitted,
+    /// EMSGSIZE: the device does not carry so much at once.
+    MessageTooLong,
 }
 
 impl fmt::Display for SendError {
@@ -149,6 +151,7 @@ impl fmt::Display for SendError {
             SendError::PermissionDenied => "Permission denied",
             SendError::InvalidArgument => "Invalid argument",
             SendError::NotPermitted => "Operation not permitted",
+            SendError::MessageTooLong => "Message too long",
         })
     }
 }

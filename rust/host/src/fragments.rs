@@ -57,8 +57,10 @@ const TCP_HEADER: usize = 20;
 pub(crate) enum Gathered {
     /// It was the last one missing: the bytes of the whole packet.
     Whole(Vec<u8>, Pieces),
-    /// It waits for others, or was thrown away.
+    /// It waits for others, or says what was known.
     Held,
+    /// It contradicts others: all of them were thrown away.
+    Refused,
 }
 
 /// Packets that are not whole yet.
@@ -106,14 +108,14 @@ impl Fragments {
             Put::In | Put::Repeated => {}
             Put::Wrong => {
                 self.0.remove(&key);
-                return Gathered::Held;
+                return Gathered::Refused;
             }
         }
         if !waiting.is_complete() {
             return Gathered::Held;
         }
         let done = self.0.remove(&key).expect("it was just looked at");
-        done.join(key.id).unwrap_or(Gathered::Held)
+        done.join(key.id).unwrap_or(Gathered::Refused)
     }
 }
 

@@ -100,6 +100,7 @@ impl Host {
         if transaction.counts_connections() {
             self.conntrack.settings_mut().acct = 1;
         }
+        self.effects.reset_policies(transaction);
         Ok(applied)
     }
 
@@ -115,15 +116,22 @@ impl Host {
         now: Time,
     ) -> Result<(), kdp_netfilter::Error> {
         Arc::make_mut(&mut self.nft).apply(transaction, now)?;
-        self.nft_state.retain(&self.nft);
+        self.nft_changed();
         Ok(())
     }
 
     /// Does what an `nft -f` script says, which is called `source` in errors; all of it or nothing.
     pub fn load_nft(&mut self, text: &str, source: &str, now: Time) -> Result<(), kdp_netfilter::Error> {
         nft::load(Arc::make_mut(&mut self.nft), text, source, now)?;
-        self.nft_state.retain(&self.nft);
+        self.nft_changed();
         Ok(())
+    }
+
+    fn nft_changed(&mut self) {
+        self.nft_state.retain(&self.nft);
+        if self.nft.counts_connections() {
+            self.conntrack.settings_mut().acct = 1;
+        }
     }
 
     /// What the rules of nftables remember.
@@ -246,10 +254,10 @@ pub(crate) struct Local<'a>(&'a Devices, &'a Routes);
 
 impl Locality for Local<'_> {
     /// Source: Linux `__inet_dev_addr_type` (net/ipv4/fib_frontend.c) and `match_type6` (net/netfilter/xt_addrtype.c): the
-    /// network 0.0.0.0/8 counts as broadcast, and `::` as unspecified.
+    /// address 0.0.0.0 counts as broadcast, and `::` as unspecified.
     fn addr_type(&self, addr: IpAddr) -> AddrType {
         match addr {
-            IpAddr::V4(a) if a.octets()[0] == 0 || a.is_broadcast() => AddrType::Broadcast,
+            IpAddr::V4(a) if a.is_unspecified() || a.is_broadcast() => AddrType::Broadcast,
             IpAddr::V6(a) if a.is_unspecified() => AddrType::Unspec,
             _ if addr.is_multicast() => AddrType::Multicast,
             _ if self.0.is_local(addr) => AddrType::Local,

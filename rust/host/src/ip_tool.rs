@@ -140,12 +140,13 @@ impl Host {
         let device = self.device(device)?;
         let Some((addr, len)) = interface_addr(addr) else { return Ok(None) };
         let net = Cidr::new(addr, len).expect("the prefix was checked");
-        let addrs = &mut self.devices.get_mut(device).addrs;
+        let changed = self.devices.get_mut(device);
+        let addrs = &mut changed.addrs;
         let place = addrs.iter().position(|known| *known == (addr, len));
         match (verb, place) {
             ("add", Some(_)) | ("del" | "delete", None) => return Ok(Some(REFUSED)),
             ("add", None) => {
-                addrs.push((addr, len));
+                changed.add_addr((addr, len));
                 self.routes.add(net, RouteKind::Unicast { device, via: None });
             }
             ("del" | "delete", Some(place)) => {

@@ -79,7 +79,11 @@ pub(crate) fn records(mut options: &[u8]) -> bool {
         options = match (*kind, rest) {
             (END, _) => return false,
             (NOOP, _) => rest,
-            (RECORD_ROUTE | TIMESTAMP, [length, ..]) if usize::from(*length) <= options.len() => return true,
+            (RECORD_ROUTE | TIMESTAMP, [length, ..])
+                if (3..=options.len()).contains(&usize::from(*length)) =>
+            {
+                return true;
+            }
             (_, [length, ..]) => options.get(usize::from(*length).max(2)..).unwrap_or_default(),
             _ => return false,
         };

@@ -18,22 +18,30 @@ pub struct Packet {
     bytes: Option<Vec<u8>>,
     /// How it came in pieces.
     pub(crate) pieces: Option<Pieces>,
+    /// Whether its checksum is left to the device that it leaves by; it has none when it is delivered here.
+    is_unsummed: bool,
 }
 
 impl Packet {
     /// A packet of which only the headers matter.
     pub fn of(headers: Headers) -> Packet {
-        Packet { headers, mark: 0, bytes: None, pieces: None }
+        Packet { headers, mark: 0, bytes: None, pieces: None, is_unsummed: false }
+    }
+
+    /// A segment that the box itself makes, and whose checksum it leaves to the device.
+    pub(crate) fn unsummed(headers: Headers) -> Packet {
+        Packet { is_unsummed: true, ..Packet::of(headers) }
     }
 
     /// A packet as it came in. `None` for one that a host throws away before any hook.
     pub fn parse(bytes: Vec<u8>) -> Option<Packet> {
-        Some(Packet { headers: wire::parse(&bytes).ok()?, mark: 0, bytes: Some(bytes), pieces: None })
+        let headers = wire::parse(&bytes).ok()?;
+        Some(Packet { headers, mark: 0, bytes: Some(bytes), pieces: None, is_unsummed: false })
     }
 
     /// Its bytes, brought up to date with the headers. A packet without bytes is built, without payload.
     pub fn bytes(&self) -> Result<Vec<u8>, Error> {
-        let Some(bytes) = &self.bytes else { return Ok(wire::build(&self.headers, &[])) };
+        let Some(bytes) = &self.bytes else { return self.built() };
         let mut bytes = bytes.clone();
         if let Some(mss) = self.headers.tcp.and_then(|tcp| tcp.options.mss)
             && wire::parse(&bytes).is_ok_and(|before| before.tcp.is_some_and(|tcp| tcp.options.mss.is_none()))
@@ -44,10 +52,18 @@ impl Packet {
         Ok(bytes)
     }
 
+    fn built(&self) -> Result<Vec<u8>, Error> {
+        let mut bytes = wire::build(&self.headers, &[]);
+        if self.is_unsummed {
+            wire::leave_sum_to_device(&mut bytes).map_err(wire::PatchError::from)?;
+        }
+        Ok(bytes)
+    }
+
     /// Its bytes as they leave by a device that carries packets of `mtu` bytes: in fragments if it came in fragments, or if
     /// it is longer and may be cut.
     pub(crate) fn leaving(&self, mtu: u32) -> Result<Vec<Vec<u8>>, Error> {
-        let bytes = self.bytes()?;
+        let bytes = if self.is_unsummed { wire::build(&self.headers, &[]) } else { self.bytes()? };
         let mtu = usize::try_from(mtu).unwrap_or(usize::MAX);
         Ok(match &self.pieces {
             Some(pieces) if pieces.largest <= mtu => pieces.cut(&bytes),
@@ -56,6 +72,15 @@ impl Packet {
             }
             _ => vec![bytes],
         })
+    }
+
+    /// Whether its IPv6 hop-by-hop options, which every router reads, reach beyond it.
+    /// Source: Linux `ipv6_parse_hopopts` (net/ipv6/exthdrs.c), v6.12.
+    pub(crate) fn has_broken_hop_by_hop(&self) -> bool {
+        let Some(bytes) = self.bytes.as_deref().filter(|bytes| bytes[0] >> 4 == 6 && bytes[6] == 0) else {
+            return false;
+        };
+        bytes.len() < 48 || 48 + usize::from(bytes[41]) * 8 > bytes.len()
     }
 
     /// The fragment that it is, if it is one and its bytes are there.

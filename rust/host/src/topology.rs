@@ -25,7 +25,7 @@ impl Host {
     pub fn add_loopback_addrs(&mut self, addrs: &[&str]) -> Result<(), Error> {
         for text in addrs {
             let addr = interface_addr(text)?;
-            self.devices.get_mut(crate::LOOPBACK).addrs.push(addr);
+            self.devices.get_mut(crate::LOOPBACK).add_addr(addr);
         }
         Ok(())
     }

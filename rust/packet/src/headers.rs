@@ -55,12 +55,25 @@ pub struct Headers {
     pub sound: bool,
     /// Whether it is a UDP packet without a checksum (0 stands in its place).
     pub unsummed: bool,
+    /// Whether its transport has the checksum that a `REJECT` asks for before it answers.
+    pub answerable: bool,
     /// TCP's own fields.
     pub tcp: Option<Tcp>,
     /// SCTP's own fields.
     pub sctp: Option<Box<Sctp>>,
+    /// GRE's own fields.
+    pub gre: Option<Gre>,
     /// The packet that an ICMP error quotes.
     pub quoted: Option<Box<Quoted>>,
+}
+
+/// GRE's own fields.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Gre {
+    /// The version: 0, or 1 for PPTP's, whose call id is the packet's `dport`.
+    pub version: u8,
+    /// Bytes of the header and of what it carries.
+    pub length: u16,
 }
 
 /// IPv4 fragmentation fields.
@@ -155,8 +168,10 @@ impl Headers {
             whole: true,
             sound: true,
             unsummed: false,
+            answerable: true,
             tcp,
             sctp: None,
+            gre: None,
             quoted: None,
         }
     }

@@ -14,7 +14,7 @@ pub mod wire;
 
 pub use addr::{Cidr, Family, parse_ip_lenient};
 pub use columns::{FlowColumns, Verdicts};
-pub use headers::{Fragment, Headers, Quoted, Sctp, SctpChunk, Tcp, TcpOptions, flags};
+pub use headers::{Fragment, Gre, Headers, Quoted, Sctp, SctpChunk, Tcp, TcpOptions, flags};
 pub use packets::{PacketColumns, PacketVerdicts};
 pub use proto::Proto;
 pub use tuple::Tuple;

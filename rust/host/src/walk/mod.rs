@@ -18,7 +18,7 @@ use kdp_sim::{Draw, Time};
 
 use crate::Error;
 use crate::device::{DeviceId, LOOPBACK};
-use crate::fate::{DropReason, Fate, Walk};
+use crate::fate::{DropReason, Fate, SendError, Walk};
 use crate::fragments::Gathered;
 use crate::host::Host;
 use crate::packet::Packet;
@@ -84,8 +84,8 @@ pub(crate) enum Attached {
     Fresh(Box<Connection>),
     /// A packet of an entry of the table.
     Entry { id: EntryId, direction: Direction, state: PacketState },
-    /// The box's own answer to a packet of a connection that never came into the table.
-    Answer(Box<Connection>),
+    /// The box's own answer to a packet of a connection that never came into the table, and which way it goes.
+    Answer(Box<Connection>, Direction),
 }
 
 /// A walk that ends before its end.
@@ -154,8 +154,19 @@ impl<'a, C: Choose, R: Record> Context<'a, C, R> {
         let mark = packet.mark;
         let passage =
             Passage { packet, input: None, output: None, mark, zone: None, attached: Attached::Nothing };
-        let end = self.send_out(passage);
+        let end = self.send_raw(passage);
         self.finish(end)
+    }
+
+    /// A raw socket sends no more than its first device carries.
+    /// Source: `raw_send_hdrinc` (net/ipv4/raw.c), `rawv6_send_hdrinc` (net/ipv6/raw.c), v6.12.
+    fn send_raw(&mut self, mut passage: Passage) -> Result<Fate, Stop> {
+        self.route_output(&mut passage)?;
+        let (device, _) = passage.output.expect("a packet that was routed leaves by a device");
+        if u32::from(passage.packet.headers.length) > self.host.devices.get(device).mtu {
+            return Err(Fate::SendError(SendError::MessageTooLong).into());
+        }
+        self.send_routed(passage)
     }
 
     /// A held packet is accepted, and goes on behind the rule that held it.
@@ -187,7 +198,7 @@ impl<'a, C: Choose, R: Record> Context<'a, C, R> {
 
     /// From a device: PREROUTING, the routing decision, and on.
     fn come_in(&mut self, mut passage: Passage) -> Result<Fate, Stop> {
-        if routing::is_never_taken(&passage) {
+        if routing::is_never_taken(&passage) || passage.packet.has_broken_hop_by_hop() {
             return Err(DropReason::MartianDestination.into());
         }
         self.gather(&mut passage)?;
@@ -221,8 +232,13 @@ impl<'a, C: Choose, R: Record> Context<'a, C, R> {
                 Ok(())
             };
         };
-        let Gathered::Whole(bytes, pieces) = self.host.fragments.add(piece, self.now) else {
-            return Err(DropReason::Fragment.into());
+        let (bytes, pieces) = match self.host.fragments.add(piece, self.now) {
+            Gathered::Whole(bytes, pieces) => (bytes, pieces),
+            // Source: `ipv6_defrag`: a verdict, of which a local sender hears; `ipv4_conntrack_defrag` just takes the packet.
+            Gathered::Refused if passage.input.is_none() && passage.packet.headers.src.is_ipv6() => {
+                return Err(Fate::SendError(SendError::NotPermitted).into());
+            }
+            Gathered::Held | Gathered::Refused => return Err(DropReason::Fragment.into()),
         };
         passage.packet = Packet::parse(bytes).ok_or(DropReason::Fragment)?;
         passage.packet.pieces = Some(pieces);
@@ -246,6 +262,11 @@ impl<'a, C: Choose, R: Record> Context<'a, C, R> {
     /// From the box itself: a route, OUTPUT, perhaps another route, POSTROUTING.
     fn send_out(&mut self, mut passage: Passage) -> Result<Fate, Stop> {
         self.route_output(&mut passage)?;
+        self.send_routed(passage)
+    }
+
+    fn send_routed(&mut self, mut passage: Passage) -> Result<Fate, Stop> {
+        self.gather(&mut passage)?;
         self.pass(Hook::Output, &mut passage)?;
         self.leave(passage)
     }
@@ -259,6 +280,12 @@ impl<'a, C: Choose, R: Record> Context<'a, C, R> {
     fn go(&mut self, mut passage: Passage) -> Result<Fate, Stop> {
         let (device, next_hop) = passage.output.take().expect("a packet that leaves was routed");
         if device == LOOPBACK {
+            if passage.packet.pieces.is_some() && passage.packet.headers.dst.is_ipv6() {
+                return Err(Error::NotModelled {
+                    what: "an IPv6 packet in fragments from the box to itself",
+                }
+                .into());
+            }
             passage.input = Some(LOOPBACK);
             // What conntrack refused once is looked at again. Source: `nf_conntrack_in`: no entry is attached to it.
             if matches!(passage.attached, Attached::Invalid) {
@@ -293,7 +320,13 @@ impl<'a, C: Choose, R: Record> Context<'a, C, R> {
     /// Passes what is registered at a hook, by priority.
     fn pass(&mut self, hook: Hook, passage: &mut Passage) -> Result<(), Stop> {
         self.record.note(|| Note::Hook(hook));
-        self.pass_from(hook, 0, passage)
+        self.pass_from(hook, 0, passage).map_err(|stop| match stop {
+            // A local sender is told when a hook drops its packet; nobody else is. Source: `nf_hook_slow`: EPERM.
+            Stop::Fate(fate) if passage.input.is_none() && matches!(*fate, Fate::Dropped(_)) => {
+                Fate::SendError(SendError::NotPermitted).into()
+            }
+            stop => stop,
+        })
     }
 
     /// The same from one of its stations on; what a rule hands to a queue is held.

@@ -30,9 +30,7 @@ impl<C: Choose, R: Record> Context<'_, C, R> {
             return Ok(());
         }
         let manip = manip_at(hook);
-        if let Attached::Fresh(connection) = &passage.attached
-            && !nat::is_done(connection, manip)
-        {
+        if undecided(passage).is_some_and(|connection| !nat::is_done(connection, manip)) {
             self.decide(hook, passage)?;
         }
         if hook == Hook::Postrouting {
@@ -63,7 +61,7 @@ impl<C: Choose, R: Record> Context<'_, C, R> {
                 return Ok(());
             }
         }
-        if let Attached::Fresh(connection) = &mut passage.attached {
+        if let Some(connection) = undecided_mut(passage) {
             nat::null_binding(&mut self.host.conntrack, connection, manip, self.now, &mut self.ports);
         }
         Ok(())
@@ -90,15 +88,16 @@ impl<C: Choose, R: Record> Context<'_, C, R> {
     }
 
     fn set_up(&mut self, passage: &mut Passage, manip: Manip, range: &NatRange) {
-        if let Attached::Fresh(connection) = &mut passage.attached {
+        if let Some(connection) = undecided_mut(passage) {
             nat::setup(&mut self.host.conntrack, connection, manip, range, self.now, &mut self.ports);
         }
     }
 
     fn masquerade(&mut self, passage: &mut Passage, range: &NatRange) -> Result<(), Stop> {
         let (device, next_hop) = passage.output.expect("POSTROUTING comes after routing");
-        let source = self.host.devices.source_for(device, next_hop).ok_or(DropReason::NoAddress)?;
-        if let Attached::Fresh(connection) = &mut passage.attached {
+        let dst = passage.packet.headers.dst;
+        let source = self.host.devices.source_for(device, next_hop, dst).ok_or(DropReason::NoAddress)?;
+        if let Some(connection) = undecided_mut(passage) {
             let egress = (source, device.0);
             nat::masquerade(&mut self.host.conntrack, connection, range, egress, self.now, &mut self.ports);
         }
@@ -106,7 +105,7 @@ impl<C: Choose, R: Record> Context<'_, C, R> {
     }
 
     /// This host's own address that REDIRECT sends to: the loopback address for packets of its own, else the first address of
-    /// the device it came in by. Source: nf_nat_redirect.c, v6.12.
+    /// the device it came in by; what was sent to a link needs an address of the link. Source: nf_nat_redirect.c, v6.12.
     fn redirect_address(&self, hook: Hook, passage: &Passage) -> Result<IpAddr, Stop> {
         let family = passage.packet.headers.family();
         if hook == Hook::Output {
@@ -116,8 +115,11 @@ impl<C: Choose, R: Record> Context<'_, C, R> {
             });
         }
         let device = passage.input.expect("a packet in PREROUTING came in by a device");
+        let near = is_near(passage.packet.headers.dst);
         let mut addrs = self.host.devices.get(device).addrs.iter().map(|(addr, _)| *addr);
-        addrs.find(|addr| Family::of(*addr) == family).ok_or_else(|| DropReason::NoAddress.into())
+        addrs
+            .find(|addr| Family::of(*addr) == family && (!near || is_near(*addr)))
+            .ok_or_else(|| DropReason::NoAddress.into())
     }
 
     /// A masqueraded connection must keep leaving by its device.
@@ -139,7 +141,7 @@ impl<C: Choose, R: Record> Context<'_, C, R> {
         match &passage.attached {
             Attached::Nothing | Attached::Invalid | Attached::Untracked => return Ok(()),
             Attached::Fresh(connection) => rewrite_one(connection, Direction::Original, manip, headers)?,
-            Attached::Answer(connection) => rewrite_one(connection, Direction::Reply, manip, headers)?,
+            Attached::Answer(connection, direction) => rewrite_one(connection, *direction, manip, headers)?,
             Attached::Entry { id, direction, state } => {
                 let Some(entry) = self.host.conntrack.get(*id, self.now) else { return Ok(()) };
                 debug_assert!(
@@ -153,6 +155,29 @@ impl<C: Choose, R: Record> Context<'_, C, R> {
             self.record.note(|| Note::Translated { from, to });
         }
         Ok(())
+    }
+}
+
+/// An IPv6 address, or a group, that is on one link alone.
+fn is_near(addr: IpAddr) -> bool {
+    matches!(addr, IpAddr::V6(addr) if addr.is_unicast_link_local() || addr.segments()[0] & 0xff0f == 0xff02)
+}
+
+/// The connection whose translation this packet may decide: its first packet, or the box's own reset that answers it, which
+/// comes to POSTROUTING instead. An ICMP error decides nothing. Source: nf_nat_proto.c `nf_nat_ipv4_fn`, v6.12.
+fn undecided(passage: &Passage) -> Option<&Connection> {
+    match &passage.attached {
+        Attached::Fresh(connection) => Some(connection),
+        Attached::Answer(connection, _) if !passage.packet.headers.proto.is_icmp() => Some(connection),
+        _ => None,
+    }
+}
+
+fn undecided_mut(passage: &mut Passage) -> Option<&mut Connection> {
+    match &mut passage.attached {
+        Attached::Fresh(connection) => Some(connection),
+        Attached::Answer(connection, _) if !passage.packet.headers.proto.is_icmp() => Some(connection),
+        _ => None,
     }
 }
 

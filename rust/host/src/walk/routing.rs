@@ -46,8 +46,15 @@ impl<C: Choose, R: Record> Context<'_, C, R> {
         if !self.forwards(Family::of(dst)) {
             return Err(DropReason::NotForwarding.into());
         }
-        match self.host.routes.lookup_marked(dst, passage.mark) {
+        let route = self.host.routes.lookup_marked(dst, passage.mark);
+        if !matches!(route, Some(RouteKind::Unicast { .. })) {
+            self.refuse_wrong_options(passage)?;
+        }
+        match route {
             Some(RouteKind::Unicast { device, via }) => {
+                if device != input && has_no_scope(src) {
+                    return Err(DropReason::MartianSource.into());
+                }
                 self.route_by(passage, device, via);
                 Ok(Decision::Out)
             }
@@ -63,7 +70,9 @@ impl<C: Choose, R: Record> Context<'_, C, R> {
     pub(super) fn work_on_options(&mut self, passage: &mut Passage, decision: Decision) -> Result<(), Stop> {
         let devices = &self.host.devices;
         let own = match (decision, passage.output) {
-            (Decision::Out, Some((device, next_hop))) => devices.source_for(device, next_hop),
+            (Decision::Out, Some((device, next_hop))) => {
+                devices.source_for(device, next_hop, passage.packet.headers.dst)
+            }
             _ => Some(passage.packet.headers.dst),
         };
         let Some(IpAddr::V4(own)) = own else { return Err(DropReason::NoAddress.into()) };
@@ -74,6 +83,15 @@ impl<C: Choose, R: Record> Context<'_, C, R> {
             Worked::SourceRoute => Err(DropReason::SourceRoute.into()),
             Worked::Wrong(at) => Err(self.answer(passage, AnswerReason::BadHeader(at))?),
             Worked::Unknown => Err(Error::NotModelled { what: "the IPv4 option CIPSO" }.into()),
+        }
+    }
+
+    /// Options are looked at before a route says no. Source: `ip_rcv_finish_core` (net/ipv4/ip_input.c), v6.12.
+    fn refuse_wrong_options(&mut self, passage: &mut Passage) -> Result<(), Stop> {
+        match passage.packet.clone().work_on_options(std::net::Ipv4Addr::UNSPECIFIED, 0) {
+            Worked::Wrong(at) => Err(self.answer(passage, AnswerReason::BadHeader(at))?),
+            Worked::SourceRoute => Err(DropReason::SourceRoute.into()),
+            Worked::Passed | Worked::Unknown => Ok(()),
         }
     }
 
@@ -99,16 +117,10 @@ impl<C: Choose, R: Record> Context<'_, C, R> {
         self.answer(passage, AnswerReason::NoRoute(kind, code))
     }
 
-    /// IPv6 sources that no router passes on, and link-local destinations, which are on the link of the device alone.
-    /// Source: net/ipv6/ip6_output.c `ip6_forward`, net/ipv6/route.c `rt6_need_strict`, v6.12.
+    /// Link-local destinations, which are on the link of the device alone.
+    /// Source: net/ipv6/route.c `rt6_need_strict`, v6.12.
     fn check_scope(&mut self, input: DeviceId, passage: &mut Passage) -> Result<(), Stop> {
-        let (IpAddr::V6(src), IpAddr::V6(dst)) = (passage.packet.headers.src, passage.packet.headers.dst)
-        else {
-            return Ok(());
-        };
-        if src.is_unspecified() || src.is_unicast_link_local() {
-            return Err(DropReason::MartianSource.into());
-        }
+        let IpAddr::V6(dst) = passage.packet.headers.dst else { return Ok(()) };
         let here = |kind| matches!(kind, RouteKind::Unicast { device, .. } if device == input);
         if dst.is_unicast_link_local() && !self.host.routes.lookup(dst.into()).is_some_and(here) {
             return Err(self.no_route(passage, (3, 0), (1, 0))?);
@@ -120,7 +132,7 @@ impl<C: Choose, R: Record> Context<'_, C, R> {
     /// `ip_mc_validate_source`.
     fn check_source(&self, input: DeviceId, src: IpAddr, dst: IpAddr) -> Result<(), DropReason> {
         let IpAddr::V4(from) = src else { return Ok(()) };
-        if from.octets()[0] == 0 {
+        if from.is_unspecified() {
             let may = is_limited_broadcast(dst)
                 || matches!(dst, IpAddr::V4(dst) if dst.octets()[..3] == [224, 0, 0]);
             return if may { Ok(()) } else { Err(DropReason::MartianSource) };
@@ -144,7 +156,7 @@ impl<C: Choose, R: Record> Context<'_, C, R> {
     /// Nobody outside reaches the loopback network. An IPv6 packet that was translated to `::1` finds no route.
     fn check_destination(&mut self, passage: &mut Passage) -> Result<(), Stop> {
         let dst = passage.packet.headers.dst;
-        if matches!(dst, IpAddr::V4(dst) if dst.octets()[0] == 0) {
+        if matches!(dst, IpAddr::V4(dst) if dst.is_unspecified()) {
             return Err(DropReason::MartianDestination.into());
         }
         let allowed = dst.is_ipv4() && self.host.sysctls.route_localnet;
@@ -219,6 +231,12 @@ impl<C: Choose, R: Record> Context<'_, C, R> {
         passage.packet.headers.ttl -= 1;
         Ok(())
     }
+}
+
+/// IPv6 sources that no router passes on to another link. Source: net/ipv6/ip6_output.c `ip6_forward`, v6.12: back by the
+/// same device they go.
+fn has_no_scope(src: IpAddr) -> bool {
+    matches!(src, IpAddr::V6(src) if src.is_unspecified() || src.is_unicast_link_local())
 }
 
 fn is_limited_broadcast(addr: IpAddr) -> bool {

@@ -107,7 +107,7 @@ impl<C: Choose, R: Record> Context<'_, C, R> {
         match attached {
             Attached::Nothing | Attached::Invalid | Attached::Untracked => None,
             Attached::Fresh(connection) => Some(of(connection, Direction::Original, 0)),
-            Attached::Answer(connection) => Some(of(connection, Direction::Reply, 0)),
+            Attached::Answer(connection, direction) => Some(of(connection, *direction, 0)),
             Attached::Entry { id, direction, .. } => {
                 let entry = self.host.conntrack.get(*id, self.now)?;
                 let left = u32::try_from(entry.remaining().as_secs()).unwrap_or(u32::MAX);
@@ -118,7 +118,7 @@ impl<C: Choose, R: Record> Context<'_, C, R> {
 
     fn set_connection_mark(&mut self, attached: &mut Attached, mark: u32) {
         match attached {
-            Attached::Fresh(connection) | Attached::Answer(connection) => connection.set_mark(mark),
+            Attached::Fresh(connection) | Attached::Answer(connection, _) => connection.set_mark(mark),
             Attached::Entry { id, .. } => {
                 self.host.conntrack.set_mark(*id, mark, self.now);
             }
@@ -146,7 +146,7 @@ impl<C: Choose, R: Record> Context<'_, C, R> {
             Attached::Nothing | Attached::Invalid => return CtStates::of(&[CtState::Invalid]),
             Attached::Untracked => return CtStates::of(&[CtState::Untracked]),
             Attached::Fresh(connection) => (CtState::New, connection.status()),
-            Attached::Answer(connection) => (CtState::Related, connection.status()),
+            Attached::Answer(connection, _) => (CtState::Related, connection.status()),
             Attached::Entry { id, state, .. } => {
                 let status = self.host.conntrack.get(*id, self.now).map(|entry| entry.status());
                 (ct_state(*state), status.unwrap_or_default())

@@ -44,8 +44,8 @@ impl<C: Choose, R: Record> Context<'_, C, R> {
             Attached::Fresh(connection) => {
                 (CtState::New, Some(*connection.tuple(Direction::Original)), Direction::Original)
             }
-            Attached::Answer(connection) => {
-                (CtState::Related, Some(*connection.tuple(Direction::Original)), Direction::Reply)
+            Attached::Answer(connection, direction) => {
+                (CtState::Related, Some(*connection.tuple(Direction::Original)), *direction)
             }
             Attached::Entry { id, direction, state } => {
                 let entry = self.host.conntrack.get(*id, self.now);

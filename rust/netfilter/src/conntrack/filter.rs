@@ -106,9 +106,12 @@ impl NatTo {
         NatTo { addr: Some(addr), port: None }
     }
 
+    /// Source: conntrack-tools 1.4.7, src/conntrack.c `filter_nat`, observed: it compares IPv4 addresses alone; for an IPv6
+    /// address every translated entry is meant.
     fn meant(self, from: IpAddr, from_port: u16, to: IpAddr, to_port: u16) -> bool {
         let changed = from != to || self.port.is_some() && from_port != to_port;
-        changed && self.addr.is_none_or(|addr| addr == to) && self.port.is_none_or(|port| port == to_port)
+        let is_it = |addr: IpAddr| addr.is_ipv6() || addr == to;
+        changed && self.addr.is_none_or(is_it) && self.port.is_none_or(|port| port == to_port)
     }
 }
 

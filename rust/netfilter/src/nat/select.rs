@@ -35,7 +35,7 @@ pub(super) fn unique_tuple(
     }
     let mut tuple = *current;
     if let Some((first, last)) = range.addrs {
-        let addr = pick_address(current, connection, first, last, range.persistent);
+        let addr = pick_address(current, connection, manip, (first, last), range.persistent);
         match manip {
             Manip::Src => tuple.src = addr,
             Manip::Dst => tuple.dst = addr,
@@ -110,8 +110,8 @@ fn is_taken_at_first(table: &Conntrack, tuple: &Tuple, connection: &Connection, 
 fn pick_address(
     tuple: &Tuple,
     connection: &Connection,
-    first: IpAddr,
-    last: IpAddr,
+    manip: Manip,
+    (first, last): (IpAddr, IpAddr),
     persistent: bool,
 ) -> IpAddr {
     if first == last {
@@ -133,8 +133,9 @@ fn pick_address(
         };
         chosen[i] = low.wrapping_add(jhash::scale(hash, span));
         full_range |= chosen[i] != highs[i];
+        // A destination is chosen in its place, so it is the new word that is mixed in.
         if !persistent {
-            hash ^= destination[i];
+            hash ^= if manip == Manip::Dst { chosen[i].swap_bytes() } else { destination[i] };
         }
     }
     address(chosen, first)

@@ -1,6 +1,6 @@
 //! Rewriting a packet from the tuples of its connection.
 
-use kdp_packet::{Headers, Proto, Tuple};
+use kdp_packet::{Gre, Headers, Proto, Tuple};
 
 use super::Manip;
 use crate::conntrack::{Connection, Direction, Status};
@@ -12,6 +12,10 @@ pub enum Untranslatable {
     Redirect,
     /// An ICMP error that quotes less of a packet than would have to be rewritten.
     QuotedTooShort,
+    /// An ICMP error whose own checksum is wrong.
+    Checksum,
+    /// A GRE packet without room for a call id, or of a version that has none.
+    Gre,
 }
 
 /// Rewrites one end of a packet at a hook: the destination at PREROUTING and OUTPUT, the source at POSTROUTING and INPUT.
@@ -30,9 +34,18 @@ pub fn translate(
         return translate_error(connection, direction, manip, headers);
     }
     if changes(connection, direction, manip) {
+        if headers.proto == Proto::GRE && !is_translatable(headers.gre, manip) {
+            return Err(Untranslatable::Gre);
+        }
         rewrite(headers, &target(connection, direction), manip);
     }
     Ok(())
+}
+
+/// Source: Linux 6.12, `gre_manip_pkt`: eight bytes must be there; a destination is translated in versions 0 and 1 alone.
+/// A packet without bytes (`None`) is taken for one in order.
+fn is_translatable(gre: Option<Gre>, manip: Manip) -> bool {
+    gre.is_none_or(|gre| gre.length >= 8 && (manip == Manip::Src || gre.version <= 1))
 }
 
 /// Source: `nf_nat_icmp_reply_translation`, `nf_nat_icmpv6_reply_translation`.
@@ -42,6 +55,9 @@ fn translate_error(
     manip: Manip,
     headers: &mut Headers,
 ) -> Result<(), Untranslatable> {
+    if !headers.sound {
+        return Err(Untranslatable::Checksum);
+    }
     let status = connection.status();
     if headers.proto == Proto::ICMP && headers.icmp().is_some_and(|(kind, _)| kind == REDIRECT) {
         let decided = status.has(Status::SRC_NAT_DONE) && status.has(Status::DST_NAT_DONE);

@@ -55,7 +55,7 @@ pub(super) fn module(name: &str, family: Family) -> Option<Box<dyn Module>> {
         "limit" => Box::<limit::Limits>::default(),
         "rpfilter" => Box::<limit::ReversePaths>::default(),
         "mark" => Box::<Mark>::default(),
-        "addrtype" => Box::<AddressTypes>::default(),
+        "addrtype" => Box::new(AddressTypes { family, src: None, dst: None, side: None }),
         "nfacct" => Box::<Nfacct>::default(),
         "multiport" => Box::<packet_matches::Multiport>::default(),
         "length" => Box::<packet_matches::Length>::default(),
@@ -143,8 +143,8 @@ impl Module for Mark {
     }
 }
 
-#[derive(Default)]
 struct AddressTypes {
+    family: Family,
     src: Option<Test<AddrTypes>>,
     dst: Option<Test<AddrTypes>>,
     side: Option<DeviceSide>,
@@ -160,7 +160,11 @@ impl Module for AddressTypes {
             _ => return Ok(false),
         };
         let text = arguments.value(option.name)?;
-        let value = AddrTypes::of(&set(option.name, text, &AddrType::ALL)?);
+        let types = set(option.name, text, &AddrType::ALL)?;
+        if self.family == Family::V6 && types.iter().any(|kind| NOT_IN_IPV6.contains(kind)) {
+            return Err(Problem::syntax(format!("{}: IPv6 has no addresses of type {text}", option.name)));
+        }
+        let value = AddrTypes::of(&types);
         once(place, option, Test { invert: option.invert, value })
     }
 
@@ -172,6 +176,16 @@ impl Module for AddressTypes {
         Ok(self.side.map_or(Match::AddrType { src, dst }, |side| Match::AddrTypeOn { src, dst, side }))
     }
 }
+
+/// Source: net/netfilter/xt_addrtype.c `addrtype_mt_checkentry_v1`, v6.12.
+const NOT_IN_IPV6: [AddrType; 6] = [
+    AddrType::Broadcast,
+    AddrType::Blackhole,
+    AddrType::Prohibit,
+    AddrType::Throw,
+    AddrType::Nat,
+    AddrType::Xresolve,
+];
 
 impl AddressTypes {
     fn limit(&mut self, option: &Opt<'_>, side: DeviceSide) -> Result<bool, Problem> {

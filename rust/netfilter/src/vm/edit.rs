@@ -17,13 +17,19 @@ pub struct Edits {
 }
 
 impl Edits {
+    /// By how many bytes the packet grows.
+    pub fn growth(self, headers: &Headers) -> u16 {
+        let puts_in = self.mss.is_some() && headers.tcp.is_some_and(|tcp| tcp.options.mss.is_none());
+        if puts_in { 4 } else { 0 }
+    }
+
     /// Puts the changes into the headers.
     pub fn apply(self, headers: &mut Headers) {
+        headers.length += self.growth(headers);
         headers.tos = self.tos.unwrap_or(headers.tos);
         headers.ttl = self.ttl.unwrap_or(headers.ttl);
         if let (Some(mss), Some(tcp)) = (self.mss, &mut headers.tcp) {
             if tcp.options.mss.is_none() {
-                headers.length += 4;
                 tcp.options.present = true;
             }
             tcp.options.mss = Some(mss);

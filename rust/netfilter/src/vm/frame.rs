@@ -60,6 +60,11 @@ impl<'a> Frame<'a> {
             now: Time::ZERO,
         }
     }
+
+    /// The packet's length in bytes, with what rules put into it.
+    pub fn length(&self) -> u16 {
+        self.headers.length + self.edits.growth(self.headers)
+    }
 }
 
 /// What a chain of rules says of a packet.

@@ -69,7 +69,7 @@ pub(super) fn meets(
         }
         Match::Multiport { side, ports } => has_ports(headers) && multiport_holds(*side, ports, headers),
         Match::Icmp(test) => headers.fragment.offset == 0 && icmp_holds(*test, headers),
-        Match::Length(test) => test.holds(test.value.contains(headers.length)),
+        Match::Length(test) => test.holds(test.value.contains(frame.length())),
         Match::CtState(test) | Match::State(test) => test.holds(test.value.intersects(frame.ct)),
         Match::Mark(test) => test.holds(frame.mark & test.value.1 == test.value.0),
         Match::AddrType { src, dst } => {
@@ -83,7 +83,7 @@ pub(super) fn meets(
             let holds = |test: Option<Test<AddrTypes>>, addr: IpAddr| {
                 let kind =
                     device.map_or_else(|| locality.addr_type(addr), |on| locality.addr_type_on(addr, on));
-                test.is_none_or(|test| test.holds(test.value.contains(kind)))
+                test.is_none_or(|test| test.holds(is_of_type(test.value, addr, kind)))
             };
             holds(*src, headers.src) && holds(*dst, headers.dst)
         }
@@ -103,7 +103,7 @@ pub(super) fn meets(
         Match::ConnBytes(test) => connection::carried(test, frame),
         Match::Unknown(_) => unreachable!("the walker asks what is not known by itself"),
         Match::Nfacct(name) => {
-            effects.count_account(name, headers.length);
+            effects.count_account(name, frame.length());
             true
         }
     }
@@ -161,5 +161,19 @@ fn flags_hold(test: Option<Test<TcpFlagTest>>, flags: u8) -> bool {
 }
 
 fn type_holds(test: Option<Test<AddrTypes>>, addr: IpAddr, locality: &impl Locality) -> bool {
-    test.is_none_or(|test| test.holds(test.value.contains(locality.addr_type(addr))))
+    test.is_none_or(|test| test.holds(is_of_type(test.value, addr, locality.addr_type(addr))))
+}
+
+/// Whether an address that the box takes for a `kind` is of the types. IPv4 asks for one of them; IPv6 asks the address itself
+/// for each, and its routes for the rest: so the box's own address is UNICAST too.
+/// Source: net/netfilter/xt_addrtype.c `match_type`, `match_type6`, v6.12.
+fn is_of_type(types: AddrTypes, addr: IpAddr, kind: AddrType) -> bool {
+    let IpAddr::V6(addr) = addr else { return types.contains(kind) };
+    let is = |wanted, holds: bool| !types.contains(wanted) || holds;
+    let routed = [AddrType::Local, AddrType::Anycast, AddrType::Unreachable];
+    is(AddrType::Multicast, addr.is_multicast())
+        && is(AddrType::Unicast, !addr.is_multicast() && !addr.is_unspecified())
+        && is(AddrType::Unspec, addr.is_unspecified())
+        && (!routed.iter().any(|kind| types.contains(*kind))
+            || routed.contains(&kind) && types.contains(kind))
 }

@@ -135,7 +135,7 @@ impl<L: Locality, C: Choose, T: Trace> Walker<'_, '_, L, C, T> {
                 Passed::No => continue,
                 Passed::Unknown => return Some(self.unknown(at.chain, place + 1)),
             }
-            self.around.effects.count_rule(rule.slot(), frame.headers.length);
+            self.around.effects.count_rule(rule.slot(), frame.length());
             let (then, outcome) = act(rule, self.hook, frame, self.around.locality);
             self.step(at.chain, What::Rule { number: place + 1, outcome });
             match then {
@@ -197,7 +197,7 @@ impl<L: Locality, C: Choose, T: Trace> Walker<'_, '_, L, C, T> {
         let policy = chain.policy().expect("a base chain has a policy");
         self.step(base, What::Policy(policy));
         if chain.counts_policy() {
-            self.around.effects.count_policy(chain.table(), hook, frame.headers.length);
+            self.around.effects.count_policy(chain.table(), hook, frame.length());
         }
         match policy {
             Policy::Accept => Verdict::Accept,

@@ -2,7 +2,8 @@
 
 use std::net::IpAddr;
 
-use super::checksum::{internet_checksum, replace_word, transport_checksum};
+use super::checksum::{internet_checksum, pseudo_header, replace_word, transport_checksum};
+use super::parse::{Malformed, locate};
 use super::sctp;
 use crate::{Fragment, Headers, Proto, Sctp, Tcp, TcpOptions, flags};
 
@@ -123,14 +124,14 @@ fn tcp_options(options: TcpOptions) -> Vec<u8> {
 
 /// The ICMP (ICMPv6) error of type and code `kind` that a host at `from` sends to `to` about `offending`.
 ///
-/// Source: Linux `icmp_send` (net/ipv4/icmp.c: at most 576 bytes in all, tos 0xc0 of an IP precedence answer), `icmp6_send` (at
-/// most 1280).
+/// Source: Linux `__icmp_send` (net/ipv4/icmp.c: at most 576 bytes in all, the offending packet's type of service with the
+/// precedence of internetwork control), `icmp6_send` (at most 1280).
 pub fn icmp_error(from: IpAddr, to: IpAddr, kind: (u8, u8), offending: &[u8]) -> Vec<u8> {
     let v4 = from.is_ipv4();
     let (proto, room) = if v4 { (Proto::ICMP, 576 - 28) } else { (Proto::ICMPV6, 1280 - 48) };
     let mut headers = Headers::plain(proto, (from, 0), (to, u16::from_be_bytes([kind.0, kind.1])));
     headers.fragment.df = false;
-    headers.tos = if v4 { 0xc0 } else { 0 };
+    headers.tos = if v4 { offending[1] & 0x1e | 0xc0 } else { 0 };
     build(&headers, &offending[..offending.len().min(room)])
 }
 
@@ -146,6 +147,21 @@ pub fn icmp_error_saying(from: IpAddr, to: IpAddr, kind: (u8, u8), says: u32, of
         bytes[at + 2..at + 4].copy_from_slice(&sum.to_be_bytes());
     }
     bytes
+}
+
+/// Makes a TCP segment one whose checksum is left to the device: in its place stands the sum of the pseudo header alone.
+/// Source: Linux `nf_reject_ip_tcphdr_put` (net/ipv4/netfilter/nf_reject_ipv4.c), v6.12, `CHECKSUM_PARTIAL`.
+pub fn leave_sum_to_device(bytes: &mut [u8]) -> Result<(), Malformed> {
+    let (headers, layout) = locate(bytes)?;
+    let length = layout.end - layout.transport;
+    let pseudo = pseudo_header(headers.src, headers.dst, headers.proto, length);
+    let at = layout.transport + 16;
+    if headers.proto != Proto::TCP || at + 2 > layout.end {
+        return Err(Malformed::Truncated);
+    }
+    #[expect(clippy::cast_possible_truncation, reason = "a folded sum has 16 bits")]
+    bytes[at..at + 2].copy_from_slice(&(pseudo as u16).to_be_bytes());
+    Ok(())
 }
 
 /// The reset that `REJECT --reject-with tcp-reset` answers a segment with; `None` for a reset.

@@ -10,7 +10,7 @@ mod sctp;
 #[cfg(test)]
 mod tests;
 
-pub use build::{build, icmp_error, icmp_error_saying, tcp_reset};
+pub use build::{build, icmp_error, icmp_error_saying, leave_sum_to_device, tcp_reset};
 pub use checksum::{internet_checksum, replace_word};
 pub use fragment::{FragmentKey, Piece, cut, fragment, whole};
 pub use mss::add_mss;

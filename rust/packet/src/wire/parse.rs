@@ -5,9 +5,9 @@ use std::net::IpAddr;
 use thiserror::Error;
 
 use super::Layout;
-use super::checksum::{internet_checksum, transport_checksum};
+use super::checksum::{internet_checksum, pseudo_header, sum, transport_checksum};
 use super::sctp;
-use crate::{Family, Fragment, Headers, Proto, Quoted, Tcp, TcpOptions, Tuple};
+use crate::{Family, Fragment, Gre, Headers, Proto, Quoted, Tcp, TcpOptions, Tuple};
 
 /// A packet that a host throws away before any hook sees it.
 /// Source: Linux `ip_rcv_core`, `ip6_rcv_core`.
@@ -103,24 +103,41 @@ fn ipv6(bytes: &[u8]) -> Result<(Headers, Layout), Malformed> {
     Ok((headers, Layout { transport, end }))
 }
 
-/// Walks IPv6 extension headers; where they end, the transport begins.
-/// Source: RFC 8200 section 4; Linux `ipv6_skip_exthdr`.
+/// Walks IPv6 extension headers; where they end, the transport begins. Where one is cut off there is none.
+/// Source: RFC 8200 section 4, RFC 4302 section 2.2; Linux `ipv6_skip_exthdr`.
 fn skip_extensions(headers: &mut Headers, bytes: &[u8]) -> usize {
-    const FRAGMENT: u8 = 44;
     let mut at = 40;
-    while matches!(headers.proto.0, 0 | 43 | FRAGMENT | 60) && at + 8 <= bytes.len() {
+    while matches!(headers.proto.0, HOP_BY_HOP | ROUTING | FRAGMENT | AUTHENTICATION | DESTINATION) {
         let kind = headers.proto.0;
+        let needed = if kind == FRAGMENT { 8 } else { 2 };
+        if at + needed > bytes.len() {
+            headers.proto = NO_NEXT_HEADER;
+            break;
+        }
         headers.proto = Proto(bytes[at]);
-        if kind == FRAGMENT {
-            let frag = word(bytes, at + 2);
-            headers.fragment = Fragment { df: false, mf: frag & 1 != 0, offset: frag & !7 };
-            at += 8;
-        } else {
-            at += (usize::from(bytes[at + 1]) + 1) * 8;
+        let length = usize::from(bytes[at + 1]);
+        match kind {
+            FRAGMENT => {
+                let frag = word(bytes, at + 2);
+                headers.fragment = Fragment { df: false, mf: frag & 1 != 0, offset: frag & !7 };
+                at += 8;
+                if headers.fragment.offset != 0 {
+                    break;
+                }
+            }
+            AUTHENTICATION => at += (length + 2) * 4,
+            _ => at += (length + 1) * 8,
         }
     }
     at.min(bytes.len())
 }
+
+const HOP_BY_HOP: u8 = 0;
+const ROUTING: u8 = 43;
+const FRAGMENT: u8 = 44;
+const AUTHENTICATION: u8 = 51;
+const DESTINATION: u8 = 60;
+const NO_NEXT_HEADER: Proto = Proto(59);
 
 /// Reads the transport header. What is cut short or has a wrong checksum is not sound.
 fn transport(headers: &mut Headers, segment: &[u8]) {
@@ -129,6 +146,8 @@ fn transport(headers: &mut Headers, segment: &[u8]) {
     headers.whole = match proto {
         Proto::TCP => tcp(headers, segment),
         Proto::UDP => udp(headers, segment),
+        Proto::UDPLITE => udplite(headers, segment),
+        Proto::GRE => gre(headers, segment),
         Proto::ICMP | Proto::ICMPV6 => icmp(headers, segment),
         Proto::SCTP => {
             headers.sctp = sctp::parse(segment).map(Box::new);
@@ -141,10 +160,45 @@ fn transport(headers: &mut Headers, segment: &[u8]) {
     headers.sound = headers.whole
         && match proto {
             Proto::TCP | Proto::ICMP | Proto::ICMPV6 => checked(segment),
-            Proto::UDP => headers.unsummed || checked(&segment[..usize::from(word(segment, 4))]),
+            Proto::UDP => headers.unsummed || checked(segment),
+            Proto::UDPLITE => udplite_is_right(headers, segment),
             Proto::SCTP => sctp::is_right(segment),
             _ => true,
         };
+    headers.answerable = is_answerable(headers, segment);
+}
+
+/// Whether a `REJECT` answers: where the protocol may do without a checksum over all, or has one of its own, it does; any
+/// other must have the Internet checksum over all that the packet carries, whatever its own header says.
+///
+/// Source: Linux `nf_reject_verify_csum` (net/netfilter/nf_reject.h), `nf_ip_checksum`, `nf_ip6_checksum`
+/// (net/netfilter/utils.c), `reject6_csum_ok` (net/ipv6/netfilter/nf_reject_ipv6.c), v6.18.
+fn is_answerable(headers: &Headers, segment: &[u8]) -> bool {
+    let (src, dst, proto) = (headers.src, headers.dst, headers.proto);
+    match proto {
+        Proto::UDP if segment.len() >= 8 && word(segment, 6) == 0 => true,
+        Proto::GRE | Proto::UDPLITE | Proto::SCTP | ESP | AH => true,
+        _ if src.is_ipv6() && segment.is_empty() => false,
+        _ if src.is_ipv6() || matches!(proto, Proto::TCP | Proto::UDP) => {
+            transport_checksum(src, dst, proto, segment) == 0
+        }
+        _ => matches!(sum(segment), 0 | 0xffff),
+    }
+}
+
+const ESP: Proto = Proto(50);
+const AH: Proto = Proto(51);
+
+/// Source: RFC 3828 section 3.1; Linux `udplite_error` (net/netfilter/nf_conntrack_proto_udp.c), v6.12: a checksum is a
+/// must, and covers as many bytes as the header says, all of them for 0.
+fn udplite_is_right(headers: &Headers, segment: &[u8]) -> bool {
+    let covered = match usize::from(word(segment, 4)) {
+        0 => segment.len(),
+        some => some,
+    };
+    let pseudo = pseudo_header(headers.src, headers.dst, headers.proto, segment.len());
+    let total = sum(&segment[..covered]) + pseudo;
+    matches!((total & 0xffff) + (total >> 16), 0xffff)
 }
 
 fn ports(headers: &mut Headers, segment: &[u8]) -> bool {
@@ -212,6 +266,29 @@ fn udp(headers: &mut Headers, segment: &[u8]) -> bool {
         && (8..=segment.len()).contains(&usize::from(word(segment, 4)))
 }
 
+/// The third field says how many bytes the checksum covers: all for 0, else the header at least.
+fn udplite(headers: &mut Headers, segment: &[u8]) -> bool {
+    ports(headers, segment)
+        && segment.len() >= 8
+        && matches!(usize::from(word(segment, 4)), covered if covered == 0 || (8..=segment.len()).contains(&covered))
+        && word(segment, 6) != 0
+}
+
+/// Version 1 carries PPP and has a call id; of others connection tracking reads nothing.
+/// Source: Linux `gre_pkt_to_tuple` (net/netfilter/nf_conntrack_proto_gre.c), v6.12; RFC 2637 section 4.1.
+fn gre(headers: &mut Headers, segment: &[u8]) -> bool {
+    const PPP: u16 = 0x880b;
+    if segment.len() < 4 {
+        return true;
+    }
+    let version = segment[1] & 7;
+    headers.gre = Some(Gre { version, length: u16::try_from(segment.len()).unwrap_or(u16::MAX) });
+    if version == 1 && segment.len() >= 8 {
+        headers.dport = word(segment, 6);
+    }
+    version != 1 || segment.len() < 8 || word(segment, 2) == PPP
+}
+
 fn icmp(headers: &mut Headers, segment: &[u8]) -> bool {
     if segment.len() < 8 {
         return false;
@@ -246,12 +323,19 @@ fn quoted(family: Family, bytes: &[u8]) -> Option<Quoted> {
             return None;
         }
         (headers.sport, headers.dport) = (word(segment, 4), word(segment, 0));
-    } else if headers.proto.has_ports() && !ports(&mut headers, segment) {
+    } else if headers.proto.has_ports() && !ports(&mut headers, segment)
+        || headers.proto == Proto::GRE && !gre(&mut headers, segment)
+    {
         return None;
     }
     let Headers { src, dst, sport, dport, proto, .. } = headers;
     let tuple = Tuple { src, dst, sport, dport, proto, zone: 0 };
     Some(Quoted { tuple, transport_len: u16::try_from(segment.len()).unwrap_or(u16::MAX) })
+}
+
+/// Where the transport header of a quoted IPv6 packet begins.
+pub(super) fn quoted_transport(bytes: &[u8]) -> usize {
+    quoted_ipv6(bytes).map_or(40, |(_, layout)| layout.transport)
 }
 
 /// An IPv6 packet whose end may be cut off.

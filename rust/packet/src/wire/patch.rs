@@ -9,7 +9,7 @@ use thiserror::Error;
 use super::build::checksum_offset;
 use super::checksum::replace_word;
 use super::mss::mss_at;
-use super::parse::{Malformed, locate};
+use super::parse::{Malformed, locate, quoted_transport};
 use super::sctp;
 use crate::{Headers, Proto};
 
@@ -129,7 +129,7 @@ fn quoted_packet(icmp: &mut [u8], after: &crate::Quoted) -> Result<(), PatchErro
     let before = icmp.to_vec();
     let inner = &mut icmp[8..];
     let v4 = after.tuple.src.is_ipv4();
-    let header_len = if v4 { usize::from(inner[0] & 15) * 4 } else { 40 };
+    let header_len = if v4 { usize::from(inner[0] & 15) * 4 } else { quoted_transport(inner) };
     let mut old = Headers::plain(after.tuple.proto, (address(inner, v4, 0), 0), (address(inner, v4, 1), 0));
     let mut new = old.clone();
     (new.src, new.dst) = (after.tuple.src, after.tuple.dst);

@@ -13,7 +13,7 @@ use super::filter::Filter;
 use super::listing::{Format, list};
 use super::sctp::{SctpFlow, SctpState};
 use super::table::{Conntrack, EntryId, EntryView};
-use super::tcp::{TcpFlow, TcpState};
+use super::tcp::{Side, TcpFlow, TcpState};
 use crate::NatRange;
 use crate::nat::{Manip, PortDraw, null_binding, setup};
 
@@ -108,15 +108,29 @@ impl Conntrack {
                     return if found { Ran { status: 1, ..Ran::default() } } else { met(0, String::new()) };
                 }
                 for id in &ids {
+                    self.be_liberal(*id);
                     timeout.map(|seconds| self.set_timeout(*id, seconds, now));
                     mark.map(|mark| self.set_mark(*id, mark, now));
                 }
-                met(ids.len(), String::new())
+                let entries = self.select(filter, now);
+                let entries: Vec<_> = entries.into_iter().filter(|entry| ids.contains(&entry.id())).collect();
+                let text = list(&entries, &self.settings, Format::default()).replace(" use=1\n", " use=2\n");
+                met(ids.len(), text)
             }
             Command::Insert(by_hand) => match self.insert_by_hand(by_hand, now, draw) {
                 Some(_) => met(1, String::new()),
                 None => Ran { status: 1, ..Ran::default() },
             },
+        }
+    }
+
+    /// An update of a TCP entry switches its windows off: the tool sends its flags along.
+    /// Source: conntrack-tools 1.4.7, observed: both sides have `IP_CT_TCP_FLAG_BE_LIBERAL` afterwards.
+    fn be_liberal(&mut self, id: EntryId) {
+        if let ProtoState::Tcp(flow) = &mut self.connection_mut(id).proto {
+            for side in &mut flow.sides {
+                side.flags |= Side::BE_LIBERAL;
+            }
         }
     }
 

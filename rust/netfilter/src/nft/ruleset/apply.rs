@@ -195,6 +195,7 @@ impl Applying<'_> {
     fn add_rule(&mut self, table: u64, name: &Name, rule: &Rule, first: bool) -> Outcome {
         let chain = self.chain(table, name)?;
         self.home(table).check_rule(rule)?;
+        self.ruleset.counts_connections |= super::uses::counts_connections(rule);
         let handle = self.handle();
         let at = if first { 0 } else { self.home(table).chain(chain).rules.len() };
         self.ruleset.put_rule(table, chain, at, Installed { handle, rule: Arc::new(rule.clone()) });

@@ -33,6 +33,7 @@ pub struct Ruleset {
     handles: u64,
     /// Base chains by priority; of equal ones the latest is first.
     bases: Vec<BaseChain>,
+    counts_connections: bool,
 }
 
 /// A base chain, and where it is.
@@ -99,6 +100,12 @@ impl Ruleset {
         now: Time,
     ) -> Result<(), (usize, super::Error)> {
         apply::apply(self, transaction, now)
+    }
+
+    /// Whether a rule ever read how many packets or bytes a connection has had: then the kernel counts them from now on.
+    /// Source: net/netfilter/nft_ct.c `nft_ct_get_init`, v6.12, `nf_ct_set_acct`.
+    pub fn counts_connections(&self) -> bool {
+        self.counts_connections
     }
 
     /// Whether there is a nat chain that sees packets of the family: then packets of it are translated.

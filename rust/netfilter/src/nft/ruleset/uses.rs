@@ -2,7 +2,18 @@
 
 use super::Content;
 use crate::Name;
-use crate::nft::{Data, Element, Expr, Right, Rule, SetRef, Statement, Verdict};
+use crate::nft::{CtField, Data, Element, Expr, Load, Right, Rule, SetRef, Statement, Verdict};
+
+/// Whether a rule reads how many packets or bytes a connection has had.
+pub(super) fn counts_connections(rule: &Rule) -> bool {
+    let reads = |expr: &Expr| matches!(expr, Expr::Load(Load::Ct(CtField::Packets(_) | CtField::Bytes(_))));
+    rule.statements.iter().any(|statement| match statement {
+        Statement::Match { left, .. } => reads(left),
+        Statement::Set { value, .. } => reads(value),
+        Statement::Vmap { key, .. } | Statement::Update { key, .. } => reads(key),
+        _ => false,
+    })
+}
 
 /// Something that a rule or element refers to.
 pub(super) enum Reference<'a> {
