@@ -22,11 +22,11 @@ RUST_SOURCES := $(shell find rust -name '*.rs' -o -name 'Cargo.toml') Cargo.toml
 FUZZ_SECONDS ?= 30
 FUZZ_TARGETS := load iptables_save nft packet pcap
 
-.PHONY: help build demo test lint golden fuzz kernel bench clean
+.PHONY: help build demo test lint golden fuzz kernel kernel-bench bench clean
 
 help: ## list these targets
 	@echo "make TARGET, where TARGET is one of:"
-	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  \1\t\2/p' Makefile | expand -t 12
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  \1\t\2/p' Makefile | expand -t 12
 
 build: $(VENV)/.built ## make .venv and the package in it (release build)
 
@@ -48,13 +48,17 @@ lint: $(VENV)/.built ## rustfmt, clippy, ruff, mypy and stubtest; each warning i
 golden: $(VENV)/.built ## compare recorded outputs; KDP_UPDATE=1 make golden rewrites them: read the diff before you commit it
 	$(BIN)/python -m pytest -m golden
 
-kernel: $(VENV)/.built ## compare with the Linux kernel in network namespaces (root, iptables, iproute2)
+kernel: $(VENV)/.built ## compare with the Linux kernel (root); packets=1000000: that many, and write docs/drift.md
 	@[ "$$(id -u)" = 0 ] || { echo "make kernel: needs root, for network namespaces: sudo make kernel" >&2; exit 1; }
 	@for tool in ip iptables-restore iptables-save ip6tables-restore nft conntrack; do command -v $$tool >/dev/null || \
 		{ echo "make kernel: needs $$tool: apt-get install iptables nftables conntrack iproute2" >&2; exit 1; }; done
 	@ip netns add kdp-probe-$$$$ && ip netns del kdp-probe-$$$$ || \
 		{ echo "make kernel: this machine cannot make a network namespace (ip netns add)" >&2; exit 1; }
-	$(BIN)/python -m pytest -m kernel
+	KDP_KERNEL_PACKETS=$(or $(packets),0) $(BIN)/python -m pytest -m kernel $(if $(packets),tests/kernel/test_differential.py)
+
+kernel-bench: $(VENV)/.built ## one packet at a time through 1,000 Services' rules, kdp beside the kernel (root)
+	@[ "$$(id -u)" = 0 ] || { echo "make kernel-bench: needs root, for network namespaces" >&2; exit 1; }
+	$(BIN)/python -m tests.kernel.bench
 
 fuzz: ## run each fuzz target for FUZZ_SECONDS (30)
 	@cargo +nightly --version >/dev/null 2>&1 || \

@@ -8,7 +8,7 @@ from typing import Any
 from tests.kernel.netlink import attributes
 
 Entry = dict[str, Any]
-"""``orig``, ``reply``, ``flags``, ``timeout``, ``mark``, ``zone``, ``tcp.state`` for TCP, ``sctp.state`` for SCTP."""
+"""``orig``, ``reply``, ``flags``, ``timeout``, ``mark``, ``zone``; ``tcp.state``, ``sctp.state``; counters where counted."""
 
 # Source: include/uapi/linux/netfilter/nf_conntrack_common.h, enum ip_conntrack_status, in the order of the bits.
 _STATUS = [
@@ -84,6 +84,10 @@ def entry_of(block: bytes) -> Entry:
         entry["tcp"] = {"state": _TCP_STATES[_number(dict(attributes(tracker[1]))[1])]}
     if 3 in tracker:
         entry["sctp"] = {"state": _SCTP_STATES[_number(dict(attributes(tracker[3]))[1])]}
+    for key, kind in (("acct_orig", 9), ("acct_reply", 10)):
+        if kind in values:
+            counts = dict(attributes(values[kind]))
+            entry[key] = {"packets": _number(counts[1]), "bytes": _number(counts[2])}
     return entry
 
 

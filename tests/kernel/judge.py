@@ -12,13 +12,14 @@ the entry is confirmed by then.
 from __future__ import annotations
 
 import os
+import re
 import select
 import socket
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from tests.kernel.entry import Entry, entry_of
-from tests.kernel.netlink import ConntrackTable, LoggedPackets
+from tests.kernel.netlink import ConntrackTable, LoggedPackets, QueuedPackets
 from tests.kernel.netns import NetworkNamespace
 from tests.kernel.outcome import Outcome, outcome_of
 from tests.kernel.tun import Tun
@@ -89,6 +90,8 @@ class Judge:
         addresses = [*topology.get("lo_addrs", ()), *(a for own in self._devices.values() for a in own)]
         self._families = ["ip", "ip6"] if any(":" in address for address in addresses) else ["ip"]
         self._is_closed = False
+        self._queue: QueuedPackets | None = None
+        self._queued: list[int] = []
         self._netns = NetworkNamespace()
         with self._netns.inside():
             self._tuns = {name: Tun(name) for name in self._devices}
@@ -149,18 +152,64 @@ class Judge:
         return lines
 
     def load_rules(self, text: str, *, tool: str = "iptables", flush: bool = True) -> None:
-        """Load what ``tool``-restore takes: ``iptables``, ``ip6tables``, or their ``-legacy`` kin."""
+        """Load what ``tool``-restore takes (``iptables``, ``ip6tables``, their ``-legacy`` kin), or ``nft``."""
+        if tool == "nft":
+            self._netns.run(["nft", "-f", "-"], text)
+            return
         self._netns.run([f"{tool}-restore", *([] if flush else ["--noflush"])], text)
 
     def sysctl(self, key: str, value: int | str) -> None:
         """Set a sysctl of the namespace."""
         self._netns.sysctl(key, value)
 
+    def tun(self, name: str) -> Tun:
+        """A device, for whoever measures."""
+        return self._tuns[name]
+
+    def hold(self) -> None:
+        """Listen on queue 0: what a rule hands there is ``queued`` until it is released."""
+        with self._netns.inside():
+            self._queue = QueuedPackets(0)
+
+    def release(self) -> Outcome:
+        """Accept the packet that has been queued for longest."""
+        assert self._queue is not None, "nobody listens on the queue"
+        self._queue.accept(self._queued.pop(0))
+        outs, local, states = self._collect()
+        verdict = "forward" if outs else "local" if local else "drop"
+        return Outcome(verdict, tuple(outs), tuple(local), tuple(states))
+
+    @property
+    def queued(self) -> int:
+        """How many packets wait in the queue."""
+        return len(self._queued)
+
+    def command(self, words: Sequence[str]) -> tuple[int, str]:
+        """Run a command in the namespace: its exit status, and all that it printed."""
+        done = self._netns.attempt(words)
+        self._collect()  # routes and devices that change may make the box speak
+        return done
+
+    def listing(self, tool: str) -> str:
+        """The rules with their counters, as iptables-save or nft lists them, without the judge's own."""
+        if tool != "nft":
+            return self._netns.run([f"{tool}-save", "-c"])
+        text = self._netns.run(["nft", "list", "ruleset"])
+        tables = re.split(r"(?m)^(?=table )", text)
+        return "".join(table for table in tables if " judge_" not in table.split("{", 1)[0])
+
     def receive(self, device: str, packet: bytes) -> Outcome:
         """Let a packet arrive by a device."""
         self._tuns[device].write(packet)
         outs, local, states = self._collect()
+        if self._is_held():
+            return Outcome("queued", tuple(outs), tuple(local), tuple(states))
         return outcome_of(packet, device, outs, local, states)
+
+    def _is_held(self) -> bool:
+        taken = self._queue.take() if self._queue else []
+        self._queued += taken
+        return bool(taken)
 
     def send_local(self, packet: bytes) -> Outcome:
         """Send a packet as a process on the box would."""
@@ -206,6 +255,7 @@ class Judge:
             *self._raw.values(),
             self._table,
             self._logged,
+            *([self._queue] if self._queue else []),
             self._netns,
         )
         for thing in closable:

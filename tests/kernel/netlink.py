@@ -1,6 +1,7 @@
 """Netlink, as far as the judge needs it: packets that a rule logged, and the connection tracking table.
 
-Source: include/uapi/linux/netlink.h, netfilter/nfnetlink_log.h, netfilter/nfnetlink_conntrack.h.
+Source: include/uapi/linux/netlink.h, netfilter/nfnetlink_log.h,
+netfilter/nfnetlink_queue.h, netfilter/nfnetlink_conntrack.h.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from collections.abc import Iterator
 _NETLINK_NETFILTER = 12
 _REQUEST, _ACK, _DUMP = 0x01, 0x04, 0x300
 _ERROR, _DONE = 2, 3
-_SUBSYSTEM_CONNTRACK, _SUBSYSTEM_LOG = 1, 4
+_SUBSYSTEM_CONNTRACK, _SUBSYSTEM_QUEUE, _SUBSYSTEM_LOG = 1, 3, 4
 
 
 def attributes(block: bytes) -> Iterator[tuple[int, bytes]]:
@@ -100,6 +101,41 @@ class LoggedPackets(NetfilterSocket):
                 if kind == _SUBSYSTEM_LOG << 8:
                     values = dict(attributes(body[4:]))
                     taken.append((values.get(10, b"").rstrip(b"\0").decode(), values.get(9, b"")))
+
+
+class QueuedPackets(NetfilterSocket):
+    """Packets that a rule hands to a queue, by number; each waits in the kernel for its verdict."""
+
+    _ACCEPT = 1
+
+    def __init__(self, queue: int) -> None:
+        super().__init__()
+        self._number = queue
+        self._configure(attribute(1, struct.pack("!BxH", 1, socket.AF_INET)))  # bind this queue
+        self._configure(attribute(2, struct.pack("!IB", 0xFFFF, 2)))  # copy whole packets
+        self._socket.setblocking(False)
+
+    def _configure(self, body: bytes) -> None:
+        self._send(_SUBSYSTEM_QUEUE, 2, _ACK, 0, self._number, body)
+        self._acknowledged()
+
+    def take(self) -> list[int]:
+        """The numbers of the packets that came since the last call."""
+        taken: list[int] = []
+        while True:
+            try:
+                messages = list(self._messages())
+            except BlockingIOError:
+                return taken
+            for kind, body in messages:
+                if kind == _SUBSYSTEM_QUEUE << 8:
+                    (number,) = struct.unpack_from("!I", dict(attributes(body[4:]))[1])
+                    taken.append(number)
+
+    def accept(self, number: int) -> None:
+        """Let a packet go on behind the rule that handed it over."""
+        verdict = attribute(2, struct.pack("!II", self._ACCEPT, number))
+        self._send(_SUBSYSTEM_QUEUE, 1, 0, 0, self._number, verdict)
 
 
 class ConntrackTable(NetfilterSocket):

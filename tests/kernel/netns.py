@@ -49,6 +49,12 @@ class NetworkNamespace:
             raise CommandError(f"{' '.join(command)}: exit {done.returncode}: {done.stderr.strip()}")
         return done.stdout
 
+    def attempt(self, command: Sequence[str]) -> tuple[int, str]:
+        """Run a command inside, whether it succeeds or not: its exit status, and all that it printed."""
+        with self.inside():
+            done = subprocess.run(command, text=True, capture_output=True, check=False)
+        return done.returncode, done.stdout + done.stderr
+
     def sysctl(self, key: str, value: int | str, *, optional: bool = False) -> None:
         """Set a sysctl of this namespace; ``optional``: one that this kernel may not have per namespace."""
         path = Path("/proc/sys") / key.replace(".", "/")

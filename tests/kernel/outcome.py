@@ -40,7 +40,8 @@ def _verdict(
     sent: bytes, device: str | None, outs: Sequence[tuple[str, bytes]], local: Sequence[bytes]
 ) -> str:
     if local:
-        if device is None and not outs and len(local) == 1 and _answers(local[0], sent):
+        by_lo = device is None and not outs and len(local) == 1 and transport(sent)[0] not in _ICMP_ERRORS
+        if by_lo and transport(local[0])[0] in _ICMP_ERRORS and _answers(local[0], sent):
             return "reject"  # the error goes back to the sender over lo
         return "local+out" if outs else "local"
     if not outs:

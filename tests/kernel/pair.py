@@ -54,17 +54,25 @@ class Emulated(Protocol):
 class Sent:
     """What each sent out for one packet."""
 
-    def __init__(self, device: str | None, kernel: Result, kdp: Result) -> None:
-        self.device, self.kernel, self.kdp = device, kernel, kdp
+    def __init__(self, device: str | None, kernel: Result, kdp: Result, packet: bytes = b"") -> None:
+        self.device, self.kernel, self.kdp, self.packet = device, kernel, kdp, packet
+
+    @property
+    def observed(self) -> dict[str, Any]:
+        """What the kernel did, as a packet case records it."""
+        return {"hex": self.packet.hex(), **_form(self.device, self.kernel)}
 
     @property
     def verdict(self) -> str:
         """The kernel's verdict."""
         return self.kernel.verdict
 
-    def differences(self, numbers: Numbers) -> list[str]:
-        """What differs between the two."""
-        return step_differences(_form(self.device, self.kernel), _form(self.device, self.kdp), numbers)
+    def differences(self, numbers: Numbers, *, with_states: bool = True) -> list[str]:
+        """What differs between the two; ``with_states`` False: but for the states in connection tracking."""
+        forms = [_form(self.device, result) for result in (self.kernel, self.kdp)]
+        if not with_states:
+            forms = [{key: value for key, value in form.items() if key != "ctstate"} for form in forms]
+        return step_differences(forms[0], forms[1], numbers)
 
 
 class Pair:
@@ -80,9 +88,14 @@ class Pair:
         """Send a packet into both by a device, or (None) from the box itself; ``answer``: kdp's, where it differs."""
         self.packets += 1
         if device is None:
-            return Sent(None, self.judge.send_local(packet), self.emulated.send_local(answer or packet))
+            return Sent(
+                None, self.judge.send_local(packet), self.emulated.send_local(answer or packet), packet
+            )
         return Sent(
-            device, self.judge.receive(device, packet), self.emulated.receive(device, answer or packet)
+            device,
+            self.judge.receive(device, packet),
+            self.emulated.receive(device, answer or packet),
+            packet,
         )
 
     def reply(self, to: Sent, **spec: Any) -> Sent:

@@ -27,6 +27,7 @@ pub mod flags {
 /// The headers of one packet.
 ///
 /// `sport` and `dport` are a transport's ports; for ICMP `sport` is the id and `dport` type and code, as in [`Tuple`].
+#[expect(clippy::struct_excessive_bools, reason = "each says something else of the transport header")]
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Headers {
     /// Source address.
@@ -57,6 +58,8 @@ pub struct Headers {
     pub unsummed: bool,
     /// Whether its transport has the checksum that a `REJECT` asks for before it answers.
     pub answerable: bool,
+    /// Whether its transport header is cut off before the ports end.
+    pub portless: bool,
     /// TCP's own fields.
     pub tcp: Option<Tcp>,
     /// SCTP's own fields.
@@ -169,6 +172,7 @@ impl Headers {
             sound: true,
             unsummed: false,
             answerable: true,
+            portless: false,
             tcp,
             sctp: None,
             gre: None,

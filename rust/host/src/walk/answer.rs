@@ -154,6 +154,8 @@ fn attach_answer(passage: &mut Passage) -> Attached {
         Attached::Entry { id, direction, .. } => {
             Attached::Entry { id, direction: direction.flip(), state: PacketState::Related }
         }
-        _ => Attached::Nothing,
+        // Source: `nf_ct_attach`, v6.12: what is not tracked leaves no connection, but a trace that `CT --notrack` heeds.
+        Attached::Untracked | Attached::NothingYet => Attached::NothingYet,
+        Attached::Nothing | Attached::Invalid => Attached::Nothing,
     }
 }

@@ -76,6 +76,8 @@ impl Held {
 pub(crate) enum Attached {
     /// Conntrack has not seen it yet.
     Nothing,
+    /// The same for the box's answer to a packet that is untracked: conntrack looks, whatever rules say.
+    NothingYet,
     /// It looked, and there is none.
     Invalid,
     /// It was told to look away.

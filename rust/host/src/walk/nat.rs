@@ -139,7 +139,9 @@ impl<C: Choose, R: Record> Context<'_, C, R> {
         let headers = &mut passage.packet.headers;
         let from = headers.tuple(0);
         match &passage.attached {
-            Attached::Nothing | Attached::Invalid | Attached::Untracked => return Ok(()),
+            Attached::Nothing | Attached::NothingYet | Attached::Invalid | Attached::Untracked => {
+                return Ok(());
+            }
             Attached::Fresh(connection) => rewrite_one(connection, Direction::Original, manip, headers)?,
             Attached::Answer(connection, direction) => rewrite_one(connection, *direction, manip, headers)?,
             Attached::Entry { id, direction, state } => {

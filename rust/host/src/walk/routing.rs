@@ -138,7 +138,9 @@ impl<C: Choose, R: Record> Context<'_, C, R> {
             return if may { Ok(()) } else { Err(DropReason::MartianSource) };
         }
         let loopback = from.is_loopback() && !self.host.sysctls.route_localnet;
-        let own = self.host.devices.is_local(src) && !src.is_loopback();
+        // 127.0.0.1 is an address of `lo`; the others of its network are nobody's.
+        let own =
+            self.host.devices.is_local(src) && (!src.is_loopback() || from == std::net::Ipv4Addr::LOCALHOST);
         if loopback || own || src.is_multicast() || is_limited_broadcast(src) {
             return Err(DropReason::MartianSource);
         }

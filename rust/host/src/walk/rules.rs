@@ -105,7 +105,7 @@ impl<C: Choose, R: Record> Context<'_, C, R> {
             counters: [Direction::Original, Direction::Reply].map(|way| connection.counter(way)),
         };
         match attached {
-            Attached::Nothing | Attached::Invalid | Attached::Untracked => None,
+            Attached::Nothing | Attached::NothingYet | Attached::Invalid | Attached::Untracked => None,
             Attached::Fresh(connection) => Some(of(connection, Direction::Original, 0)),
             Attached::Answer(connection, direction) => Some(of(connection, *direction, 0)),
             Attached::Entry { id, direction, .. } => {
@@ -122,7 +122,7 @@ impl<C: Choose, R: Record> Context<'_, C, R> {
             Attached::Entry { id, .. } => {
                 self.host.conntrack.set_mark(*id, mark, self.now);
             }
-            Attached::Nothing | Attached::Invalid | Attached::Untracked => {}
+            Attached::Nothing | Attached::NothingYet | Attached::Invalid | Attached::Untracked => {}
         }
     }
 
@@ -143,7 +143,9 @@ impl<C: Choose, R: Record> Context<'_, C, R> {
     /// The states that `--ctstate` tests: the packet's own, and the virtual ones of its connection.
     pub(super) fn states(&self, attached: &Attached) -> CtStates {
         let (state, status) = match attached {
-            Attached::Nothing | Attached::Invalid => return CtStates::of(&[CtState::Invalid]),
+            Attached::Nothing | Attached::NothingYet | Attached::Invalid => {
+                return CtStates::of(&[CtState::Invalid]);
+            }
             Attached::Untracked => return CtStates::of(&[CtState::Untracked]),
             Attached::Fresh(connection) => (CtState::New, connection.status()),
             Attached::Answer(connection, _) => (CtState::Related, connection.status()),

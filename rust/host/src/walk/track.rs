@@ -13,7 +13,7 @@ impl<C: Choose, R: Record> Context<'_, C, R> {
     /// Conntrack looks at the packet, unless it was told not to, or has seen it: packets that come back by `lo`, answers of
     /// the box itself. Source: nf_conntrack_core.c `nf_conntrack_in`, v6.12.
     pub(super) fn track(&mut self, passage: &mut Passage, at_prerouting: bool) -> Result<(), Stop> {
-        if matches!(passage.attached, Attached::Nothing) {
+        if matches!(passage.attached, Attached::Nothing | Attached::NothingYet) {
             let zone = passage.zone.unwrap_or_default();
             let tracked = self.host.conntrack.track(&passage.packet.headers, zone, at_prerouting, self.now);
             passage.attached = match tracked {
@@ -39,7 +39,9 @@ impl<C: Choose, R: Record> Context<'_, C, R> {
 
     fn tracked_note(&self, attached: &Attached) -> Note {
         let (state, original, direction) = match attached {
-            Attached::Nothing | Attached::Invalid => (CtState::Invalid, None, Direction::Original),
+            Attached::Nothing | Attached::NothingYet | Attached::Invalid => {
+                (CtState::Invalid, None, Direction::Original)
+            }
             Attached::Untracked => (CtState::Untracked, None, Direction::Original),
             Attached::Fresh(connection) => {
                 (CtState::New, Some(*connection.tuple(Direction::Original)), Direction::Original)

@@ -99,7 +99,9 @@ fn is_taken_at_first(table: &Conntrack, tuple: &Tuple, connection: &Connection, 
     }
     let zoned = Tuple { zone: connection.original.zone, ..*tuple };
     let Some((other, Direction::Reply)) = table.find(&zoned, now) else { return true };
-    let reversed = other.original == connection.reply && other.reply == connection.original;
+    // Their zones are not compared: where they differ the clash at confirm has no way out.
+    let same = |one: &Tuple, two: &Tuple| Tuple { zone: 0, ..*one } == Tuple { zone: 0, ..*two };
+    let reversed = same(&other.original, &connection.reply) && same(&other.reply, &connection.original);
     other.status.has(Status::NAT) || !reversed
 }
 

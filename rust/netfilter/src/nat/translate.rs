@@ -105,6 +105,10 @@ fn target(connection: &Connection, direction: Direction) -> Tuple {
 fn rewrite(headers: &mut Headers, target: &Tuple, manip: Manip) {
     let mut tuple = headers.tuple(0);
     put(&mut tuple, target, manip);
+    // Source: Linux 6.12, `icmpv6_manip_pkt`: of ICMPv6's queries echoes alone have their id rewritten.
+    if headers.proto == Proto::ICMPV6 && !matches!(headers.icmp(), Some((128 | 129, _))) {
+        tuple.sport = headers.sport;
+    }
     headers.set_tuple(&tuple);
 }
 

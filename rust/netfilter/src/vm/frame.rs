@@ -63,7 +63,7 @@ impl<'a> Frame<'a> {
 
     /// The packet's length in bytes, with what rules put into it.
     pub fn length(&self) -> u16 {
-        self.headers.length + self.edits.growth(self.headers)
+        self.headers.length + self.edits.growth(&self.headers)
     }
 }
 

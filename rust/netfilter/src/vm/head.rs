@@ -81,9 +81,11 @@ impl<A: Address> Packed<A> {
     }
 }
 
-/// Whether port tests can pass. Source: net/netfilter/xt_tcpudp.c, v6.12: fails for fragments but the first.
+/// Whether port tests can pass, turned round or not: later fragments have no ports, nor has a header that is cut off.
+/// Source: net/netfilter/nft_payload.c, v6.12: what is not there ends the rule.
+/// DEVIATION(ipt-short-header): `-m multiport`, `sctp`, `icmp` and `tcpmss` drop a packet that they cannot read.
 pub(crate) fn has_ports(headers: &Headers) -> bool {
-    headers.proto.has_ports() && headers.fragment.offset == 0
+    headers.proto.has_ports() && headers.fragment.offset == 0 && !headers.portless
 }
 
 const NOT_SRC: u8 = 1;

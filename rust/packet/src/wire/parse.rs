@@ -203,6 +203,7 @@ fn udplite_is_right(headers: &Headers, segment: &[u8]) -> bool {
 
 fn ports(headers: &mut Headers, segment: &[u8]) -> bool {
     let there = segment.len() >= 4;
+    headers.portless = !there;
     if there {
         (headers.sport, headers.dport) = (word(segment, 0), word(segment, 2));
     }

@@ -67,7 +67,7 @@ fn with_ports(headers: &Headers, transport: Transport) -> Option<&Headers> {
         Transport::Sctp => headers.proto == Proto::SCTP,
         Transport::Udplite => headers.proto == Proto::UDPLITE,
         // DEVIATION(nft-th-without-ports): the kernel reads two bytes of whatever header is there.
-        Transport::Any => headers.proto.has_ports(),
+        Transport::Any => headers.proto.has_ports() && !headers.portless,
     };
     (fits && first(headers)).then_some(headers)
 }
