@@ -8,7 +8,7 @@ from typing import Any
 from tests.kernel.netlink import attributes
 
 Entry = dict[str, Any]
-"""``orig``, ``reply``, ``flags``, ``timeout``, ``mark``, ``zone``; ``tcp.state``, ``sctp.state``; counters where counted."""
+"""``orig``, ``reply``, ``flags``, ``timeout``, ``mark``, ``zone``; ``tcp.state``, ``sctp.state``; counters."""
 
 # Source: include/uapi/linux/netfilter/nf_conntrack_common.h, enum ip_conntrack_status, in the order of the bits.
 _STATUS = [
