@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 __all__ = [
+    "Api",
     "Cluster",
     "Host",
     "__version__",
@@ -53,6 +54,48 @@ def conformance(kind: str, text: str) -> str:
 
     `kind`: the name of a function of `kdp.conformance` that the core carries out.
     """
+
+@final
+class Api:
+    """The API and DNS servers of a cluster, without sockets.
+
+    `schemas`: the published schemas of a release as JSON, under `$defs`. `epoch`: the moment at which virtual time
+    is 0, in nanoseconds since 1970.
+    """
+
+    def __new__(cls, cluster: Cluster, schemas: bytes, epoch: int) -> Api: ...
+    def handle(
+        self,
+        method: str,
+        path: str,
+        query: Sequence[tuple[str, str]],
+        accept: str,
+        content_type: str,
+        body: bytes,
+    ) -> tuple[int, str, builtins.list[str], bytes]:
+        """Answer a request: status, media type, texts of warnings, body.
+
+        A watch that was opened has the media type `watch`, and for its body the JSON list of its number, its kind, its
+        namespace or null, and the seconds that the client wants it or null.
+        """
+
+    def poll(self, watch: int) -> builtins.list[str]:
+        """What an open watch has to send: a JSON text for each event."""
+
+    def bookmark(self, watch: int) -> str | None:
+        """A bookmark for an open watch, if its client takes them."""
+
+    def close(self, watch: int) -> None:
+        """Close a watch."""
+
+    def touched(self, since: int) -> tuple[int, builtins.list[tuple[str, str]]]:
+        """The version of the last change, and the kinds and namespaces that changed behind a version, each once."""
+
+    def dns(self, question: str) -> bytes:
+        """Answer a DNS question: JSON in the form of a DNS case's `queries` and `expect` (docs/case-files.md)."""
+
+    def reap(self) -> None:
+        """Remove namespaces that were to go and have become empty."""
 
 @final
 class Host:

@@ -183,6 +183,8 @@ CODES: dict[str, type[KdpError]] = {
     "output-not-modelled": UnsupportedError,
     "no-objects": UsageError,
     "output-failed": KdpError,
+    "serve-address-taken": KdpError,
+    "serve-not-installed": KdpError,
     "argument-invalid": UsageError,
 }
 """Each code, and the class that carries it."""

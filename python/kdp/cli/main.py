@@ -37,6 +37,7 @@ COMMANDS = {
     "test": "Run case files and compare.",
     "churn": "Print each write of Endpoints and EndpointSlices that events cause.",
     "bench": "Measure: what new connections cost, and whom change hurts.",
+    "serve": "Serve the cluster to kubectl, dig and other clients.",
     "tables": "Put published figures beside emulated ones.",
     "completion": "Print a completion script for bash, zsh or fish.",
     "version": "Print the version and the Kubernetes releases that are emulated.",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 import os
 import sys
@@ -66,6 +67,10 @@ class Session:
     def width(self) -> int:
         """How many columns text may have: the terminal's, 100 where there is none."""
         return max(60, os.get_terminal_size().columns) if sys.stdout.isatty() else 100
+
+    def with_files(self, more: Sequence[str]) -> Session:
+        """Add files that were given as arguments."""
+        return dataclasses.replace(self, files=(*self.files, *more))
 
     def load(self, **options: Any) -> Cluster:
         """Load the cluster, and say once on standard error what loading had to say."""

@@ -16,6 +16,7 @@ use crate::edges::{Edge, InFlight};
 use crate::options::Options;
 use crate::proxy::Trigger;
 use crate::running::Watch;
+use crate::served::Served;
 use crate::world::{Nodes, World};
 use crate::{Error, node::Node};
 
@@ -32,6 +33,8 @@ pub struct Cluster {
     pub(crate) watch: Watch,
     /// Whether time stops when the watch has seen something.
     pub(crate) stop_when_seen: bool,
+    /// The API server's part, once somebody serves the cluster.
+    pub(crate) served: Option<Served>,
     /// Connections that were tried: each gets a client port of its own.
     pub(crate) connections: u64,
 }
@@ -69,6 +72,7 @@ impl Cluster {
             workloads: None,
             watch: Watch::default(),
             stop_when_seen: false,
+            served: None,
             connections: 0,
         };
         cluster.see_all()?;
@@ -230,6 +234,11 @@ impl Cluster {
         let changes: Vec<Change> = changes.expect("nobody trims beyond this cursor").cloned().collect();
         self.read = self.world.store.cursor();
         self.world.store.trim(self.read);
+        if let Some(served) = &mut self.served {
+            for change in &changes {
+                served.api.record(change);
+            }
+        }
         changes
     }
 

@@ -6,6 +6,7 @@ use std::net::IpAddr;
 use kdp_host::{Batch, Exchange, RouteKind};
 use kdp_kube::labels::Selector;
 use kdp_kube::object::{KindName, Node as NodeObject, ObjectKey, Pod};
+use kdp_kube::published::{Fields, Refused};
 use kdp_netfilter::conntrack::{Format, list};
 use kdp_netfilter::{Table, nft, text};
 use kdp_packet::{Family, FlowColumns, Verdicts};
@@ -13,7 +14,6 @@ use serde_json::{Value, json};
 
 use crate::Error;
 use crate::cluster::Cluster;
-use crate::fields::Fields;
 
 impl Cluster {
     /// The objects of a kind as a JSON array of API objects, in order of creation; of those, the ones that a label
@@ -26,7 +26,13 @@ impl Cluster {
         fields: Option<&str>,
     ) -> Result<String, Error> {
         let selector = selector.map(Selector::parse).transpose().map_err(Error::Selector)?;
-        let fields = fields.map(|text| Fields::parse(kind, text)).transpose()?;
+        let fields =
+            fields.map(|text| Fields::parse(kind, text)).transpose().map_err(|refused| match refused {
+                Refused::Syntax(error) => Error::Selector(error),
+                Refused::Unpublished { field, known } => {
+                    Error::FieldUnknown { kind: kind.to_string(), field, known }
+                }
+            })?;
         let found = self.store().list(kind, namespace);
         let wanted = found.filter(|object| {
             selector.as_ref().is_none_or(|selector| selector.matches(&object.meta().labels))

@@ -45,7 +45,7 @@ impl World {
     }
 
     /// The networks that ServiceCIDR objects name, in order of creation.
-    fn service_cidrs(&self) -> Vec<Cidr> {
+    pub(crate) fn service_cidrs(&self) -> Vec<Cidr> {
         let kind = KindName::of("networking.k8s.io/v1", "ServiceCIDR");
         let objects = self.store.list(&kind, None).map(|object| object.to_value());
         let cidrs = |object: Value| -> Vec<Cidr> {

@@ -2,6 +2,7 @@
 //!
 //! Bytes come in through [`load`], become [`object::Object`]s, and every change after that is a write to the store.
 
+pub mod api;
 pub mod complete;
 pub mod defaults;
 pub mod dns;
@@ -12,6 +13,7 @@ pub mod load;
 pub mod nearest;
 mod note;
 pub mod object;
+pub mod published;
 mod store;
 pub mod validate;
 pub mod workload;

@@ -18,7 +18,7 @@ use crate::interrupt::Interrupt;
 
 /// Objects, controllers, nodes and virtual time.
 #[pyclass(frozen, module = "kdp._core")]
-pub(crate) struct Cluster(Guarded<Core>);
+pub(crate) struct Cluster(pub(crate) Guarded<Core>);
 
 /// Verdict, src, sport, dst, dport, rules walked.
 type Columns<'py> = (

@@ -10,6 +10,7 @@ mod guarded;
 mod host;
 mod interrupt;
 mod packet_columns;
+mod served;
 
 use pyo3::prelude::*;
 
@@ -32,6 +33,8 @@ mod _core {
     use super::releases;
     #[pymodule_export]
     use super::rules_support;
+    #[pymodule_export]
+    use super::served::Api;
     #[pymodule_export]
     use super::yaml_documents;
 

@@ -23,6 +23,10 @@ use crate::object::{Kind, Namespace, Object};
 use crate::store::Store;
 use crate::{defaults, validate};
 
+pub(crate) use names::suffix;
+pub use names::uid;
+pub use services::allocate_one;
+
 /// The ranges from which things are given.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Options {

@@ -26,7 +26,7 @@ pub(crate) fn suffix(owner: &str, ordinal: u64) -> String {
 }
 
 /// A unique id for a text, in the form of a UUID of version 4.
-pub(crate) fn uid(text: &str) -> String {
+pub fn uid(text: &str) -> String {
     let (high, low) = (digest(text), digest(&format!("{text}#uid")));
     let mut out = String::with_capacity(36);
     let _ = write!(

@@ -8,29 +8,41 @@ use kdp_packet::{Cidr, parse_ip_lenient};
 use super::{Made, Options};
 use crate::error::Error;
 use crate::object::{Object, ObjectKey, Service, ServiceSpec};
+use crate::store::Store;
 
 /// The first number given in a range of cluster addresses: those below are for the API server, DNS and the like.
 const FIRST: u64 = 10;
 
 /// Gives cluster addresses and node ports to Services that should have them and do not.
 pub(super) fn allocate(objects: &mut [Object], options: &Options, made: &mut Made) -> Result<(), Error> {
-    let mut free = Free::of(objects, options);
-    for object in objects {
-        let key = object.key();
-        let Some(service) = object.get_mut::<Service>() else { continue };
-        let spec = &mut service.spec;
-        if spec.type_ == "ExternalName" {
-            continue;
-        }
-        if spec.cluster_ip.is_empty() {
-            free.cluster_ips(&key, spec)?;
-            made.count("cluster IP", "cluster IPs");
-        }
-        if wants_node_ports(spec) {
-            free.node_ports(&key, spec, made)?;
-        }
+    let specs = || objects.iter().filter_map(|object| object.get::<Service>()).map(|service| &service.spec);
+    let mut free = Free::beside(specs, options);
+    objects.iter_mut().try_for_each(|object| free.give(object, made))
+}
+
+/// Gives a Service of a store, or one that is to be put there, what it should have and does not.
+pub fn allocate_one(store: &Store, object: &mut Object, options: &Options) -> Result<(), Error> {
+    if object.get::<Service>().is_none_or(|service| is_served(&service.spec)) {
+        return Ok(());
     }
-    Ok(())
+    let key = object.key();
+    let others = || {
+        store
+            .all::<Service>(None)
+            .filter(|it| (&*it.meta.namespace, &*it.meta.name) != (&*key.namespace, &*key.name))
+            .map(|service| &service.spec)
+    };
+    Free::beside(others, options).give(object, &mut Made::default())
+}
+
+/// Whether a Service has all that it should have.
+fn is_served(spec: &ServiceSpec) -> bool {
+    let has_ports = || {
+        let local = spec.type_ == "LoadBalancer" && spec.external_traffic_policy == "Local";
+        spec.ports.iter().all(|port| port.node_port.is_some())
+            && (!local || spec.health_check_node_port.is_some())
+    };
+    spec.type_ == "ExternalName" || (!spec.cluster_ip.is_empty() && (!wants_node_ports(spec) || has_ports()))
 }
 
 /// Source: Service API: `allocateLoadBalancerNodePorts`.
@@ -49,9 +61,8 @@ struct Free {
 }
 
 impl Free {
-    fn of(objects: &[Object], options: &Options) -> Free {
-        let specs =
-            || objects.iter().filter_map(|object| object.get::<Service>()).map(|service| &service.spec);
+    /// What Services with these specs leave, and what the one at hand has may be among them.
+    fn beside<'s, I: Iterator<Item = &'s ServiceSpec>>(specs: impl Fn() -> I, options: &Options) -> Free {
         let ports = specs().flat_map(|spec| &spec.ports).filter_map(|port| port.node_port);
         let health = specs().filter_map(|spec| spec.health_check_node_port);
         Free {
@@ -62,6 +73,25 @@ impl Free {
             next_port: options.node_ports.0,
             taken_ports: ports.chain(health).collect(),
         }
+    }
+
+    fn give(&mut self, object: &mut Object, made: &mut Made) -> Result<(), Error> {
+        let key = object.key();
+        let Some(service) = object.get_mut::<Service>() else { return Ok(()) };
+        let spec = &mut service.spec;
+        if spec.type_ == "ExternalName" {
+            return Ok(());
+        }
+        if spec.cluster_ip.is_empty() {
+            self.cluster_ips(&key, spec)?;
+            made.count("cluster IP", "cluster IPs");
+        }
+        if wants_node_ports(spec) {
+            // What the Service has already is not free for its other ports.
+            self.taken_ports.extend(spec.ports.iter().filter_map(|port| port.node_port));
+            self.node_ports(&key, spec, made)?;
+        }
+        Ok(())
     }
 
     /// One address for each family.

@@ -57,6 +57,24 @@ pub fn documents(source: Source<'_>) -> Result<Vec<String>, Error> {
     yaml::documents(source.name, text::check(source)?, true)
 }
 
+/// One document of YAML or JSON as a value that need not be an object.
+pub(crate) fn value(source: Source<'_>) -> Result<serde_json::Value, Error> {
+    let documents = documents(source)?;
+    let first = documents.first().map_or("null", String::as_str);
+    Ok(serde_json::from_str(first).expect("what was made of YAML is JSON"))
+}
+
+/// The first key that is twice in one mapping of a JSON text.
+pub(crate) fn duplicate_key(text: &str) -> Option<String> {
+    if serde_json::from_str::<serde::de::IgnoredAny>(text).is_err() {
+        return None;
+    }
+    match strict::compact(text) {
+        Err(strict::Fault::DuplicateKey(key, _)) => Some(key),
+        _ => None,
+    }
+}
+
 fn load_one(source: Source<'_>, objects: &mut Vec<Object>) -> Result<(), Error> {
     let text = text::check(source)?;
     // A flow mapping of YAML starts like JSON. Source: kubectl's YAMLOrJSONDecoder looks at the first character too.

@@ -17,7 +17,9 @@ use hashbrown::HashSet;
 
 use crate::error::Error;
 use crate::labels;
-use crate::object::{Container, IntOrString, Kind, LabelSelector, Object, ObjectKey, PodTemplate};
+use crate::object::{
+    Container, IntOrString, Kind, KindName, LabelSelector, Object, ObjectKey, PodTemplate, Service,
+};
 use crate::store::Store;
 pub use words::{LABEL, PORT_NAME, SUBDOMAIN, is_label, is_port_name, is_subdomain};
 
@@ -40,6 +42,19 @@ pub fn check_writes(objects: &[Object], store: &Store) -> Vec<Error> {
     for object in objects {
         against::check(object, &given, store, &mut faults);
     }
+    faults
+}
+
+/// What an object shares with others of a store that no two may share.
+pub fn check_beside(store: &Store, object: &Object) -> Vec<Error> {
+    let key = object.key();
+    if object.get::<Service>().is_none() {
+        return Vec::new();
+    }
+    let others =
+        store.list(&KindName::Service, None).map(AsRef::as_ref).filter(|it: &&Object| it.key() != key);
+    let mut faults = Vec::new();
+    together::check(others.chain([object]), &mut faults);
     faults
 }
 

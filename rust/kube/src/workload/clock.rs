@@ -23,6 +23,11 @@ impl Epoch {
         Epoch(Timestamp(newest.unwrap_or(base).0.div_euclid(SECOND) * SECOND + SECOND))
     }
 
+    /// That moment.
+    pub fn at(moment: Timestamp) -> Epoch {
+        Epoch(moment)
+    }
+
     /// A moment in the API's form, in whole seconds.
     pub fn text(self, now: Time) -> String {
         let nanos = self.0.0 + i128::from(now.as_nanos());

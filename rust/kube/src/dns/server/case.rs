@@ -46,6 +46,11 @@ pub fn run_dns(case: &Value) -> Result<Value, CaseError> {
     queries.iter().map(|query| question(query).map(|it| told(&server.answer(&it)))).collect()
 }
 
+/// Gives the answer to a question in the form of a case's `queries`, in the form of its `expect`.
+pub fn answer_json(server: &Server, query: &Value) -> Result<Value, CaseError> {
+    question(query).map(|it| told(&server.answer(&it)))
+}
+
 fn add(server: &mut Server, object: &Value) -> Result<(), CaseError> {
     let kind = object["kind"].as_str().unwrap_or_default();
     match kind {

@@ -16,7 +16,8 @@ mod world;
 use std::fmt;
 
 use crate::object::{EndpointSlice, Namespace, Pod, Service};
-pub use case::run_dns;
+use crate::store::Store;
+pub use case::{answer_json, run_dns};
 pub use config::{Config, PodsMode};
 pub use record::{RecordData, ResourceRecord};
 pub(super) use size::truncate as cut_to;
@@ -199,6 +200,16 @@ impl Server {
     /// A server that knows no object yet, with the resolver that it forwards to.
     pub fn new(config: Config, upstream: Option<Upstream>) -> Server {
         Server { config, upstream, world: World::default() }
+    }
+
+    /// A server that knows the objects of a store.
+    pub fn of(config: Config, upstream: Option<Upstream>, store: &Store) -> Server {
+        let mut server = Server::new(config, upstream);
+        store.all::<Namespace>(None).for_each(|it| server.add_namespace(it));
+        store.all::<Service>(None).for_each(|it| server.add_service(it));
+        store.all::<EndpointSlice>(None).for_each(|it| server.add_slice(it));
+        store.all::<Pod>(None).for_each(|it| server.add_pod(it));
+        server
     }
 
     /// Makes a namespace known.

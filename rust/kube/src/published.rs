@@ -4,11 +4,10 @@
 
 use std::collections::BTreeMap;
 
-use kdp_kube::labels::FieldSelector;
-use kdp_kube::object::{KindName, Object};
 use serde_json::Value;
 
-use crate::Error;
+use crate::labels::{self, FieldSelector};
+use crate::object::{KindName, Object, Pod};
 
 /// A field's name, and where its value is: a JSON pointer.
 type Published = (&'static str, &'static str);
@@ -48,39 +47,58 @@ const EVENT: &[Published] = &[
 /// Fields that are true or false: absent means false.
 const FLAGS: &[&str] = &["spec.hostNetwork", "spec.unschedulable"];
 
+/// Why a field selector is refused.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Refused {
+    /// The text is no field selector.
+    Syntax(labels::Error),
+    /// The kind does not publish the field.
+    Unpublished {
+        /// The field.
+        field: String,
+        /// Those that it publishes.
+        known: Vec<&'static str>,
+    },
+}
+
 /// A field selector over one kind.
-pub(crate) struct Fields {
+#[derive(Clone, Debug)]
+pub struct Fields {
     selector: FieldSelector,
     kind: KindName,
 }
 
 impl Fields {
     /// Reads a field selector and checks that the kind publishes its fields.
-    pub(crate) fn parse(kind: &KindName, text: &str) -> Result<Fields, Error> {
-        let selector = FieldSelector::parse(text).map_err(Error::Selector)?;
+    pub fn parse(kind: &KindName, text: &str) -> Result<Fields, Refused> {
+        let selector = FieldSelector::parse(text).map_err(Refused::Syntax)?;
         for term in selector.terms() {
             let field = alias(&term.field);
             if !of_kind(kind).any(|(name, _)| *name == field) {
-                return Err(unpublished(kind, &term.field));
+                let known = of_kind(kind).map(|(name, _)| *name).collect();
+                return Err(Refused::Unpublished { field: term.field.clone(), known });
             }
         }
         Ok(Fields { selector, kind: kind.clone() })
     }
 
     /// Whether the object is meant.
-    pub(crate) fn matches(&self, object: &Object) -> bool {
-        let whole = object.to_value();
-        let published: BTreeMap<String, String> = self
-            .selector
-            .terms()
-            .iter()
-            .map(|term| (term.field.clone(), self.value(&whole, &term.field)))
-            .collect();
+    pub fn matches(&self, object: &Object) -> bool {
+        if self.selector.terms().is_empty() {
+            return true;
+        }
+        let mut whole = None;
+        let mut value = |field: &str| {
+            let field = alias(field);
+            typed(object, field)
+                .unwrap_or_else(|| self.value(whole.get_or_insert_with(|| object.to_value()), field))
+        };
+        let published: BTreeMap<String, String> =
+            self.selector.terms().iter().map(|term| (term.field.clone(), value(&term.field))).collect();
         self.selector.matches(&published)
     }
 
     fn value(&self, object: &Value, field: &str) -> String {
-        let field = alias(field);
         let (_, pointer) =
             of_kind(&self.kind).find(|(name, _)| *name == field).expect("parse has checked it");
         let found = if pointer.is_empty() { None } else { object.pointer(pointer) };
@@ -90,6 +108,21 @@ impl Fields {
             Some(Value::Null) | None => String::new(),
             Some(other) => other.to_string(),
         }
+    }
+}
+
+/// A field that is read without making the whole object.
+fn typed(object: &Object, field: &str) -> Option<String> {
+    match field {
+        "metadata.name" => return Some(object.meta().name.clone()),
+        "metadata.namespace" => return Some(object.meta().namespace.clone()),
+        _ => {}
+    }
+    let pod = object.get::<Pod>()?;
+    match field {
+        "spec.nodeName" => Some(pod.spec.node_name.clone()),
+        "status.phase" => Some(pod.status.phase.clone()),
+        _ => None,
     }
 }
 
@@ -112,15 +145,8 @@ fn of_kind(kind: &KindName) -> impl Iterator<Item = &'static Published> + use<> 
     METADATA.iter().filter(move |(name, _)| namespaced || *name != "metadata.namespace").chain(own)
 }
 
-fn unpublished(kind: &KindName, field: &str) -> Error {
-    let known = of_kind(kind).map(|(name, _)| *name).collect();
-    Error::FieldUnknown { kind: kind.to_string(), field: field.to_owned(), known }
-}
-
 #[cfg(test)]
 mod tests {
-    use kdp_kube::object::Pod;
-
     use super::*;
 
     fn pod(phase: &str, node: &str) -> Object {
@@ -154,9 +180,9 @@ mod tests {
 
     #[test]
     fn a_field_that_is_not_published_is_an_error_with_those_that_are() {
-        let error = Fields::parse(&KindName::Node, "status.phase=x").map(|_| ()).unwrap_err();
-        assert_eq!(error.code(), "field-unknown");
-        assert!(error.to_string().contains("metadata.name, spec.unschedulable"), "{error}");
+        let refused = Fields::parse(&KindName::Node, "status.phase=x").map(|_| ()).unwrap_err();
+        let known = vec!["metadata.name", "spec.unschedulable"];
+        assert_eq!(refused, Refused::Unpublished { field: "status.phase".to_owned(), known });
     }
 
     #[test]
