@@ -35,7 +35,7 @@ demo: $(VENV)/.built ## show a Service find its Pods, its rules, a packet there 
 
 test: $(VENV)/.built ## run all tests that need neither root nor a network namespace
 	cargo test --quiet --workspace
-	$(BIN)/python -m pytest -m "not kernel"
+	$(BIN)/python -m pytest -n auto -m "not kernel"
 
 lint: $(VENV)/.built ## rustfmt, clippy, ruff, mypy and stubtest; each warning is an error
 	cargo fmt --all --check
