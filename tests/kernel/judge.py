@@ -158,6 +158,10 @@ class Judge:
             return
         self._netns.run([f"{tool}-restore", *([] if flush else ["--noflush"])], text)
 
+    def load_nft(self, text: str) -> None:
+        """Load what ``nft -f`` takes."""
+        self._netns.run(["nft", "-f", "-"], text)
+
     def sysctl(self, key: str, value: int | str) -> None:
         """Set a sysctl of the namespace."""
         self._netns.sysctl(key, value)
