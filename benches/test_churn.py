@@ -24,7 +24,7 @@ def test_rollouts_under_load(benchmark: BenchmarkFixture, *, measuring: bool) ->
         do = rollouts(services, ENDPOINTS, rate, seconds, seed=7)
         return churn(cluster, do=do, traffic=churn_traffic(services, rate), until=seconds)
 
-    result = benchmark.pedantic(run, setup=setup, rounds=5 if measuring else 1)
+    result = benchmark.pedantic(run, setup=setup, rounds=5 if measuring else 1)  # type: ignore[no-untyped-call] # the plugin leaves it untyped
     assert result.total("opened") == rate * seconds + 1
     assert result.total("slice_writes") > 0
     assert sum(result.total(hurt) for hurt in ("refused", "timed_out", "reset", "broken", "wrong")) == 0
