@@ -62,7 +62,7 @@ impl Node {
         let host_addr = |addr: IpAddr| (addr, Family::of(addr).bits());
         self.host.devices.get_mut(self.uplink).addrs = place.addrs.iter().copied().map(host_addr).collect();
         self.host.devices.get_mut(self.bridge).addrs = bridge_addrs(place);
-        self.host.routes = self.routes(place);
+        self.host.routes.replace(self.routes(place));
     }
 
     /// Pods are on the bridge, everybody else is behind the uplink.

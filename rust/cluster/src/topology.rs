@@ -56,11 +56,11 @@ fn wrong(why: String) -> Error {
 }
 
 /// A box's connections as JSON, in the order in which they came into the table.
-pub fn entries(host: &Host, now: Time) -> Value {
+pub fn entries(host: &mut Host, now: Time) -> Value {
     Value::Array(host.conntrack.entries(now).iter().map(entry).collect())
 }
 
-fn entry(view: &EntryView<'_>) -> Value {
+fn entry(view: &EntryView) -> Value {
     let connection = view.connection();
     let mut value = json!({
         "proto": connection.proto().to_string(),

@@ -164,7 +164,7 @@ impl Cluster {
     /// A node's connections, as `conntrack -L -o extended` lists them.
     pub fn conntrack(&mut self, node: &str) -> Result<String, Error> {
         let now = self.now();
-        let table = &self.node(node)?.host.conntrack;
+        let table = &mut self.node(node)?.host.conntrack;
         Ok(list(&table.entries(now), table.settings(), Format { extended: true }))
     }
 

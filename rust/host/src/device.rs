@@ -69,30 +69,40 @@ impl Device {
 
 /// All devices of a box.
 #[derive(Clone, Debug)]
-pub struct Devices(Vec<Device>);
+pub struct Devices {
+    all: Vec<Device>,
+    version: u64,
+}
 
 impl Default for Devices {
     fn default() -> Devices {
         let lo = [("127.0.0.1", 8), ("::1", 128)].map(|(addr, len)| (addr.parse().expect("an address"), len));
-        Devices(vec![Device { mtu: 65_536, ..Device::new("lo", &lo) }])
+        Devices { all: vec![Device { mtu: 65_536, ..Device::new("lo", &lo) }], version: 0 }
     }
 }
 
 impl Devices {
     /// Adds a device.
     pub fn add(&mut self, device: Device) -> DeviceId {
-        self.0.push(device);
-        DeviceId(u32::try_from(self.0.len()).expect("fewer than 2^32 devices"))
+        self.version += 1;
+        self.all.push(device);
+        DeviceId(u32::try_from(self.all.len()).expect("fewer than 2^32 devices"))
+    }
+
+    /// How often it was, or may have been, changed.
+    pub(crate) fn version(&self) -> u64 {
+        self.version
     }
 
     /// A device by number.
     pub fn get(&self, id: DeviceId) -> &Device {
-        &self.0[id.0 as usize - 1]
+        &self.all[id.0 as usize - 1]
     }
 
     /// A device by number, to change it.
     pub fn get_mut(&mut self, id: DeviceId) -> &mut Device {
-        &mut self.0[id.0 as usize - 1]
+        self.version += 1;
+        &mut self.all[id.0 as usize - 1]
     }
 
     /// A device by name.
@@ -107,7 +117,7 @@ impl Devices {
         if let IpAddr::V6(dst) = dst {
             return self.source_for_v6(device, dst).map(IpAddr::V6);
         }
-        let others = self.0.iter().flat_map(|other| &other.addrs).map(|(addr, _)| *addr);
+        let others = self.all.iter().flat_map(|other| &other.addrs).map(|(addr, _)| *addr);
         let mut others = others.filter(|addr| addr.is_ipv4() && !addr.is_loopback());
         self.get(device).source_for_v4(next_hop).or_else(|| others.next())
     }
@@ -133,12 +143,12 @@ impl Devices {
 
     /// All, in the order in which they were added; `lo` first.
     pub fn iter(&self) -> impl Iterator<Item = (DeviceId, &Device)> {
-        (1..).map(DeviceId).zip(&self.0)
+        (1..).map(DeviceId).zip(&self.all)
     }
 
     /// Whether `addr` is on a device of this box, or in the loopback network.
     pub fn is_local(&self, addr: IpAddr) -> bool {
-        addr.is_loopback() || self.0.iter().any(|device| device.addrs.iter().any(|(own, _)| *own == addr))
+        addr.is_loopback() || self.all.iter().any(|device| device.addrs.iter().any(|(own, _)| *own == addr))
     }
 
     /// The first device behind `lo` that is up and has an address of the family.
@@ -154,7 +164,7 @@ impl Devices {
         let is = |(own, len): &(IpAddr, u8)| {
             own.is_ipv6() && *len < 127 && Cidr::new(*own, *len).is_some_and(|net| net.addr() == addr)
         };
-        self.0.iter().skip(1).any(|device| device.addrs.iter().any(is))
+        self.all.iter().skip(1).any(|device| device.addrs.iter().any(is))
     }
 
     /// Whether a device receives packets to a multicast group without anybody's asking: all nodes, and in IPv6 all routers
@@ -177,7 +187,7 @@ impl Devices {
 
     /// Whether `addr` is the broadcast address of a network on a device.
     pub fn is_broadcast(&self, addr: IpAddr) -> bool {
-        self.0.iter().skip(1).any(|device| device.is_broadcast(addr))
+        self.all.iter().skip(1).any(|device| device.is_broadcast(addr))
     }
 }
 

@@ -4,6 +4,7 @@ use std::fmt;
 use std::net::IpAddr;
 
 use kdp_netfilter::RejectWith;
+use kdp_netfilter::conntrack::{Direction, EntryId};
 use kdp_packet::Headers;
 
 use crate::device::DeviceId;
@@ -165,6 +166,9 @@ pub struct Walk {
     pub copy: Option<Box<Fate>>,
     /// Rules that were looked at on the way, answers not counted.
     pub rules_walked: u64,
+    /// The entry that the packet belongs to, and in which direction, if all further segments of an established flow go the same
+    /// way: no rule asked for anything in which they may differ.
+    pub alike: Option<(EntryId, Direction)>,
 }
 
 impl Fate {

@@ -13,6 +13,7 @@ use crate::device::{DeviceId, Devices, LOOPBACK};
 use crate::fragments::Fragments;
 use crate::route::{RouteKind, Routes};
 use crate::route_errors::RouteErrors;
+use crate::standing::Standing;
 use crate::trace::{Record, Silent};
 use crate::walk::{Context, Held};
 use crate::{Error, Packet, Sysctls, Walk};
@@ -50,6 +51,10 @@ pub struct Host {
     nft: Arc<nft::Ruleset>,
     nft_state: nft::State,
     chance: Chance,
+    /// How often its rules were changed.
+    rules_version: u64,
+    /// What the proofs of its connection tracking stand on.
+    stands_on: Standing,
 }
 
 impl Host {
@@ -71,6 +76,17 @@ impl Host {
             nft: Arc::default(),
             nft_state: nft::State::new(),
             chance,
+            rules_version: 0,
+            stands_on: Standing::default(),
+        }
+    }
+
+    /// Forgets what is known of the ways of steady connections if rules, routes, devices or sysctls have changed since.
+    pub(crate) fn check_proofs(&mut self) {
+        let now = Standing::of(self, self.rules_version);
+        if now != self.stands_on {
+            self.conntrack.forget_proofs();
+            self.stands_on = now;
         }
     }
 
@@ -95,6 +111,7 @@ impl Host {
 
     /// Changes the rules; all of the transaction or nothing.
     pub fn apply(&mut self, transaction: &Transaction) -> Result<Applied, kdp_netfilter::Error> {
+        self.rules_version += 1;
         let applied = Arc::make_mut(&mut self.rulesets[transaction.family as usize]).apply(transaction)?;
         // Source: net/netfilter/xt_connbytes.c `connbytes_mt_check`, v6.12: it switches counting on, and nobody off again.
         if transaction.counts_connections() {
@@ -115,6 +132,7 @@ impl Host {
         transaction: &nft::Transaction,
         now: Time,
     ) -> Result<(), kdp_netfilter::Error> {
+        self.rules_version += 1;
         Arc::make_mut(&mut self.nft).apply(transaction, now)?;
         self.nft_changed();
         Ok(())
@@ -122,6 +140,7 @@ impl Host {
 
     /// Does what an `nft -f` script says, which is called `source` in errors; all of it or nothing.
     pub fn load_nft(&mut self, text: &str, source: &str, now: Time) -> Result<(), kdp_netfilter::Error> {
+        self.rules_version += 1;
         nft::load(Arc::make_mut(&mut self.nft), text, source, now)?;
         self.nft_changed();
         Ok(())
@@ -245,6 +264,8 @@ impl Host {
             nft: nft.clone(),
             nft_state: nft_state.clone(),
             chance: *chance,
+            rules_version: 0,
+            stands_on: Standing::default(),
         }
     }
 }

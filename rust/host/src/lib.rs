@@ -16,7 +16,7 @@ mod packet;
 mod packets;
 mod route;
 mod route_errors;
-mod segment;
+mod standing;
 mod sysctl;
 mod topology;
 mod trace;

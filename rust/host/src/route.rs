@@ -38,6 +38,7 @@ pub struct Routes {
     tables: Vec<(u32, Routes)>,
     /// `ip rule`: packets with this mark (under this mask) ask that table first. The latest rule is asked first.
     rules: Vec<MarkRule>,
+    version: u64,
 }
 
 /// A rule that sends packets with a mark to a table of their own.
@@ -56,6 +57,7 @@ pub struct MarkRule {
 impl Routes {
     /// Adds a route, or replaces the one to the same network.
     pub fn add(&mut self, to: Cidr, kind: RouteKind) {
+        self.version += 1;
         if self.networks.insert(to, kind).is_none() {
             let lengths = &mut self.lengths[index(to.family())];
             match lengths.iter_mut().find(|(len, _)| *len == to.prefix_len()) {
@@ -68,6 +70,7 @@ impl Routes {
 
     /// Removes the route to a network; false if there is none.
     pub fn remove(&mut self, to: Cidr) -> bool {
+        self.version += 1;
         if self.networks.remove(&to).is_none() {
             return false;
         }
@@ -103,6 +106,7 @@ impl Routes {
 
     /// A table by its number, made if it is not there; 254 is the main one.
     pub fn table_mut(&mut self, number: u32) -> &mut Routes {
+        self.version += 1;
         if number == MAIN {
             return self;
         }
@@ -115,6 +119,7 @@ impl Routes {
 
     /// Adds a rule; false if an equal one is there.
     pub fn add_rule(&mut self, rule: MarkRule) -> bool {
+        self.version += 1;
         let new = !self.rules.contains(&rule);
         self.rules.extend(new.then_some(rule));
         new
@@ -122,9 +127,20 @@ impl Routes {
 
     /// Removes a rule; false if there is none.
     pub fn remove_rule(&mut self, rule: MarkRule) -> bool {
+        self.version += 1;
         let before = self.rules.len();
         self.rules.retain(|known| *known != rule);
         self.rules.len() < before
+    }
+
+    /// Takes over other routes, in place of all that were there.
+    pub fn replace(&mut self, routes: Routes) {
+        *self = Routes { version: self.version + 1, ..routes };
+    }
+
+    /// How often it was, or may have been, changed.
+    pub(crate) fn version(&self) -> u64 {
+        self.version
     }
 
     /// All routes, the longest prefixes first, then by network.
@@ -136,6 +152,7 @@ impl Routes {
 
     /// Removes all routes that leave by `device`: what happens when it goes down.
     pub fn remove_device(&mut self, gone: DeviceId) {
+        self.version += 1;
         let by = |kind: &RouteKind| matches!(kind, RouteKind::Unicast { device, .. } if *device == gone);
         let dead: Vec<Cidr> = self.networks.iter().filter(|(_, kind)| by(kind)).map(|(to, _)| *to).collect();
         for to in dead {

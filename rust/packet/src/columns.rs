@@ -28,6 +28,17 @@ impl FlowColumns<'_> {
         self.src.is_empty()
     }
 
+    /// The same columns, as far as row `end`.
+    pub fn cut(&self, end: usize) -> FlowColumns<'_> {
+        FlowColumns {
+            src: &self.src[..end],
+            sport: &self.sport[..end],
+            dst: &self.dst[..end],
+            dport: &self.dport[..end],
+            proto: &self.proto[..end],
+        }
+    }
+
     /// The protocol of a row.
     pub fn proto_of(&self, row: usize) -> Proto {
         Proto(self.proto[row])
@@ -51,16 +62,69 @@ pub struct Verdicts {
     pub rules_walked: Vec<u32>,
 }
 
-impl Verdicts {
-    /// Room for `rows` rows in every column.
-    pub fn with_capacity(rows: usize) -> Verdicts {
-        Verdicts {
-            verdict: Vec::with_capacity(rows),
-            src: Vec::with_capacity(rows),
-            sport: Vec::with_capacity(rows),
-            dst: Vec::with_capacity(rows),
-            dport: Vec::with_capacity(rows),
-            rules_walked: Vec::with_capacity(rows),
+/// Room for what becomes of rows: columns of one length, which are written in place.
+#[derive(Debug)]
+pub struct VerdictColumns<'a> {
+    /// See [`Verdicts::verdict`].
+    pub verdict: &'a mut [u8],
+    /// See [`Verdicts::src`].
+    pub src: &'a mut [u32],
+    /// See [`Verdicts::sport`].
+    pub sport: &'a mut [u16],
+    /// See [`Verdicts::dst`].
+    pub dst: &'a mut [u32],
+    /// See [`Verdicts::dport`].
+    pub dport: &'a mut [u16],
+    /// See [`Verdicts::rules_walked`].
+    pub rules_walked: &'a mut [u32],
+}
+
+impl VerdictColumns<'_> {
+    /// The same columns, as far as row `end`.
+    pub fn cut(&mut self, end: usize) -> VerdictColumns<'_> {
+        VerdictColumns {
+            verdict: &mut self.verdict[..end],
+            src: &mut self.src[..end],
+            sport: &mut self.sport[..end],
+            dst: &mut self.dst[..end],
+            dport: &mut self.dport[..end],
+            rules_walked: &mut self.rules_walked[..end],
         }
+    }
+}
+
+impl Verdicts {
+    /// So many rows of zeros, to be written to.
+    pub fn zeroed(rows: usize) -> Verdicts {
+        Verdicts {
+            verdict: vec![0; rows],
+            src: vec![0; rows],
+            sport: vec![0; rows],
+            dst: vec![0; rows],
+            dport: vec![0; rows],
+            rules_walked: vec![0; rows],
+        }
+    }
+
+    /// Its columns.
+    pub fn columns(&mut self) -> VerdictColumns<'_> {
+        VerdictColumns {
+            verdict: &mut self.verdict,
+            src: &mut self.src,
+            sport: &mut self.sport,
+            dst: &mut self.dst,
+            dport: &mut self.dport,
+            rules_walked: &mut self.rules_walked,
+        }
+    }
+
+    /// Leaves the first rows alone.
+    pub fn truncate(&mut self, rows: usize) {
+        self.verdict.truncate(rows);
+        self.src.truncate(rows);
+        self.sport.truncate(rows);
+        self.dst.truncate(rows);
+        self.dport.truncate(rows);
+        self.rules_walked.truncate(rows);
     }
 }

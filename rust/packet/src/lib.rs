@@ -13,7 +13,7 @@ mod tuple;
 pub mod wire;
 
 pub use addr::{Cidr, Family, parse_ip_lenient};
-pub use columns::{FlowColumns, Verdicts};
+pub use columns::{FlowColumns, VerdictColumns, Verdicts};
 pub use headers::{Fragment, Gre, Headers, Quoted, Sctp, SctpChunk, Tcp, TcpOptions, flags};
 pub use packets::{PacketColumns, PacketVerdicts};
 pub use proto::Proto;

@@ -40,6 +40,10 @@ pub(crate) struct Context<'a, C, R> {
     left_by: Option<DeviceId>,
     /// The test on which the fate of the packet hangs.
     because: Option<std::sync::Arc<str>>,
+    /// The established entry that the packet was found to belong to.
+    known: Option<(EntryId, Direction)>,
+    /// A rule asked for what may differ between the segments of a flow.
+    varies: bool,
 }
 
 /// A packet between two hooks.
@@ -134,6 +138,8 @@ impl<'a, C: Choose, R: Record> Context<'a, C, R> {
             copy: None,
             left_by: None,
             because: None,
+            known: None,
+            varies: false,
         }
     }
 
@@ -195,7 +201,8 @@ impl<'a, C: Choose, R: Record> Context<'a, C, R> {
             Err(Stop::Error(error)) => return Err(error),
             Err(Stop::Queue) => unreachable!("a hook holds what a rule hands to a queue"),
         };
-        Ok(Walk { fate, copy: self.copy, rules_walked: self.rules_walked })
+        let alike = self.known.filter(|_| !self.varies && self.copy.is_none());
+        Ok(Walk { fate, copy: self.copy, rules_walked: self.rules_walked, alike })
     }
 
     /// From a device: PREROUTING, the routing decision, and on.

@@ -66,7 +66,9 @@ impl<C: Choose, R: Record> Context<'_, C, R> {
             ..Frame::new(&passage.packet.headers)
         };
         let walk = look(&mut frame, self.host, self.choose, self.record);
+        self.varies |= !frame.is_alike();
         let Frame { notrack, mark, zone, edits, timeouts, connection: after, headers, unknown, .. } = frame;
+        self.varies |= unknown.is_some();
         self.because = unknown;
         let rewritten = headers.into_rewritten();
         (passage.mark, passage.zone) = (mark, zone);
@@ -75,6 +77,7 @@ impl<C: Choose, R: Record> Context<'_, C, R> {
         }
         edits.apply(&mut passage.packet.headers);
         if let Some(seen) = after.filter(|_| after != connection) {
+            self.varies = true;
             self.set_connection_mark(&mut passage.attached, seen.mark);
         }
         if let (Some(policy), Attached::Fresh(connection)) = (timeouts, &mut passage.attached) {

@@ -18,7 +18,10 @@ impl<C: Choose, R: Record> Context<'_, C, R> {
             let tracked = self.host.conntrack.track(&passage.packet.headers, zone, at_prerouting, self.now);
             passage.attached = match tracked {
                 Tracked::New(connection) => Attached::Fresh(connection),
-                Tracked::Known { id, direction, state } => Attached::Entry { id, direction, state },
+                Tracked::Known { id, direction, state } => {
+                    self.known = (state == PacketState::Established).then_some((id, direction));
+                    Attached::Entry { id, direction, state }
+                }
                 Tracked::Invalid => Attached::Invalid,
                 Tracked::Untracked => Attached::Untracked,
                 Tracked::Full => return Err(DropReason::TableFull.into()),

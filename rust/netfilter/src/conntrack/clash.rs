@@ -38,7 +38,7 @@ impl Conntrack {
         let proto = connection.proto();
         // Source: `allow_clash` is set for UDP and UDP-Lite alone (nf_conntrack_proto_udp.c).
         if proto == Proto::UDP || proto == Proto::UDPLITE {
-            if let Some(direction) = direction_in(self.connection(winner), &connection) {
+            if let Some(direction) = direction_in(&self.connection(winner), &connection) {
                 return self.merge(winner, direction, &connection);
             }
             if reply.is_none() {
@@ -52,10 +52,11 @@ impl Conntrack {
 
     fn merge(&mut self, id: EntryId, direction: Direction, loser: &Connection) -> Confirmed {
         self.stats.clash_resolve += 1;
-        let winner = self.connection_mut(id);
         let counter = loser.counter(Direction::Original);
-        winner.counters[direction.index()].packets += counter.packets;
-        winner.counters[direction.index()].bytes += counter.bytes;
+        self.edit(id, |winner, _| {
+            winner.counters[direction.index()].packets += counter.packets;
+            winner.counters[direction.index()].bytes += counter.bytes;
+        });
         Confirmed::Merged { id, direction }
     }
 

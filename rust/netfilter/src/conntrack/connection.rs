@@ -136,7 +136,7 @@ impl Zone {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ProtoState {
     /// TCP.
-    Tcp(Box<TcpFlow>),
+    Tcp(TcpFlow),
     /// SCTP.
     Sctp(SctpFlow),
     /// UDP and UDP-Lite: from when on it is a stream.

@@ -9,24 +9,76 @@ use smallvec::SmallVec;
 
 use super::connection::{Connection, ProtoState, Status};
 use super::table::{Conntrack, EntryId};
+use super::wheel::Wheel;
 
 impl Conntrack {
     /// Removes what has run out by `now`.
     ///
-    /// No need to call it for the truth of an answer: expired entries are never seen. It only frees their room.
+    /// No need to call it for the truth of an answer: expired entries are never seen. It only frees their room, and leaves
+    /// those that ran out within this very second for later.
     pub fn expire(&mut self, now: Time) {
+        self.clock = now;
+        self.settle_if_due(now);
         self.free_graves(now);
         if let Some(at) = self.gc_at.filter(|at| *at <= now) {
-            self.remove_expired(at);
+            self.purge(at);
+            self.clock = now;
             self.gc_at = None;
             self.thin_out();
         }
-        self.remove_expired(now);
+        self.turn(now);
     }
 
-    fn remove_expired(&mut self, now: Time) {
-        while let Some(id) = self.pop_expired(now) {
-            self.remove(id);
+    /// Removes what has run out by `now` to the last one.
+    pub(super) fn purge(&mut self, now: Time) {
+        self.clock = now;
+        self.turn(now);
+        let dead = |slot: &&u32| self.slots.deadline(**slot).is_some_and(|deadline| deadline <= now);
+        let over: Vec<u32> = self.wheel.soon().iter().filter(dead).copied().collect();
+        for slot in over {
+            self.remove(self.id_of(slot));
+        }
+    }
+
+    /// Turns the wheel to `now`. Who ends within this second is looked at again in the next.
+    fn turn(&mut self, now: Time) {
+        let tick = Wheel::tick(now);
+        while let Some((at, slots)) = self.wheel.pop(tick) {
+            for slot in slots {
+                if self.slots.get(slot).is_some_and(|entry| entry.look_at == at) {
+                    self.look_at(slot, now);
+                }
+            }
+        }
+    }
+
+    /// Removes an entry that has run out; files others again. One that ends within this second is not steady any longer: the
+    /// wheel knows no finer times.
+    fn look_at(&mut self, slot: u32, now: Time) {
+        if self.waits(slot) {
+            self.settle();
+        }
+        let Some(deadline) = self.slots.deadline(slot) else { return };
+        if deadline <= now {
+            self.remove(self.id_of(slot));
+            return;
+        }
+        if Wheel::tick(deadline) == Wheel::tick(now) && self.slots.is_steady(slot) {
+            self.unprove(slot);
+        }
+        self.file(slot, deadline);
+    }
+
+    /// Files an entry under its deadline.
+    pub(super) fn file(&mut self, slot: u32, deadline: Time) {
+        let at = self.wheel.file(slot, Wheel::tick(deadline));
+        self.slots.set_look_at(slot, at);
+    }
+
+    /// Files an entry again if it ends before it would be looked at.
+    pub(super) fn file_if_sooner(&mut self, slot: u32, deadline: Time) {
+        if self.slots.get(slot).is_some_and(|entry| Wheel::tick(deadline) < entry.look_at) {
+            self.file(slot, deadline);
         }
     }
 
@@ -39,7 +91,11 @@ impl Conntrack {
     /// DEVIATION(ct-count-unconfirmed): connections that are not confirmed yet do not count against the maximum.
     pub(super) fn make_room(&mut self, original: &Tuple, now: Time) -> bool {
         let max = self.settings.max;
-        if max == 0 || self.live() < max || self.early_drop(original) {
+        if max == 0 || self.live() < max {
+            return true;
+        }
+        self.purge(now);
+        if self.live() < max || self.early_drop(original) {
             return true;
         }
         self.gc_at.get_or_insert(next_pass(now));
@@ -71,7 +127,7 @@ impl Conntrack {
         }
         let mut buckets = Buckets { size, entries: HashMap::default() };
         for id in self.ids() {
-            buckets.add(id, self.connection(id), self.chance);
+            buckets.add(id, &self.connection(id), self.chance);
         }
         self.buckets = Some(buckets);
     }
@@ -83,7 +139,7 @@ impl Conntrack {
             return;
         }
         for id in self.ids() {
-            if can_go(self.connection(id)) {
+            if can_go(&self.connection(id)) {
                 self.remove(id);
             }
         }

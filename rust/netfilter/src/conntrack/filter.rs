@@ -117,7 +117,7 @@ impl NatTo {
 
 impl Conntrack {
     /// The entries that `filter` means, in the order in which they were put in.
-    pub fn select(&self, filter: &Filter, now: Time) -> Vec<EntryView<'_>> {
+    pub fn select(&mut self, filter: &Filter, now: Time) -> Vec<EntryView> {
         self.entries(now).into_iter().filter(|entry| filter.matches(entry)).collect()
     }
 

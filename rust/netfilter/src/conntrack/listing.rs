@@ -18,7 +18,7 @@ pub struct Format {
 /// Entries as `conntrack -L` prints them on standard output, one a line.
 ///
 /// Source: `libnetfilter_conntrack`, `src/conntrack/snprintf_default.c`.
-pub fn list(entries: &[EntryView<'_>], settings: &Settings, format: Format) -> String {
+pub fn list(entries: &[EntryView], settings: &Settings, format: Format) -> String {
     let mut text = String::new();
     for entry in entries {
         line(&mut text, entry, settings.acct != 0, format).expect("writing to a string does not fail");
@@ -27,7 +27,7 @@ pub fn list(entries: &[EntryView<'_>], settings: &Settings, format: Format) -> S
     text
 }
 
-fn line(out: &mut String, entry: &EntryView<'_>, acct: bool, format: Format) -> fmt::Result {
+fn line(out: &mut String, entry: &EntryView, acct: bool, format: Format) -> fmt::Result {
     let original = entry.tuple(Direction::Original);
     let status = entry.status();
     if format.extended {

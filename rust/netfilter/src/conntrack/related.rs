@@ -10,7 +10,7 @@ impl Conntrack {
     /// Attaches an ICMP error to the connection of the packet it quotes. It refreshes nothing and is no answer.
     ///
     /// Source: Linux 6.18, `nf_conntrack_proto_icmp.c` `nf_conntrack_inet_error`.
-    pub(super) fn related(&self, headers: &Headers, zone: Zone) -> Tracked {
+    pub(super) fn related(&mut self, headers: &Headers, zone: Zone) -> Tracked {
         let Some(quoted) = headers.quoted.as_deref().filter(|quoted| is_enough(quoted)) else {
             return Tracked::Invalid;
         };

@@ -1,25 +1,28 @@
 //! The table: entries by id, and by both tuples of each.
 
 use std::collections::VecDeque;
-use std::hash::{Hash, Hasher};
 use std::ops::Deref;
 use std::time::Duration;
 
 use hashbrown::HashMap;
 use kdp_packet::{Proto, Tuple};
-use kdp_sim::{Chance, EventQueue, Time};
+use kdp_sim::{Chance, Time};
 use smallvec::SmallVec;
 
 use super::connection::{Connection, Direction, ProtoState, Status};
 use super::expiry::Buckets;
+use super::index::{Index, Key};
 use super::settings::Settings;
+use super::slots::{Place, Slots};
+use super::steady::Steady;
 use super::tcp::TcpState;
+use super::wheel::Wheel;
 
 /// An entry of the table. It never names another entry, even after its own is gone.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct EntryId {
-    slot: u32,
-    generation: u32,
+    pub(super) slot: u32,
+    sequence: u32,
 }
 
 /// What the table has counted, as `/proc/net/stat/nf_conntrack` and `conntrack -S` name it.
@@ -48,53 +51,17 @@ pub struct Conntrack {
     /// Whole minutes at which a table that was too full is thinned out.
     pub(super) gc_at: Option<Time>,
     pub(super) buckets: Option<Buckets>,
-    keys: HashMap<Key, Node, foldhash::fast::FixedState>,
-    slots: Vec<Slot>,
-    free: Vec<u32>,
-    sequence: u64,
+    pub(super) index: Index,
+    pub(super) slots: Slots,
+    pub(super) wheel: Wheel,
+    pub(super) steady: Steady,
+    /// The latest moment that the table was told.
+    pub(super) clock: Time,
+    sequence: u32,
     live: u32,
     /// Connections whose source was changed, by their original source: what mappings are re-used from.
     sources: HashMap<Source, SmallVec<[u32; 2]>, foldhash::fast::FixedState>,
-    deadlines: EventQueue<EntryId>,
     graves: VecDeque<(Time, u32)>,
-}
-
-/// A tuple that is hashed by its digest: one step instead of one for each field.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Key(Tuple);
-
-impl Hash for Key {
-    fn hash<H: Hasher>(&self, state: &mut H) {
-        state.write_u64(self.0.digest());
-    }
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Node {
-    slot: u32,
-    direction: Direction,
-}
-
-#[derive(Clone, Debug)]
-struct Slot {
-    generation: u32,
-    place: Place,
-}
-
-#[derive(Clone, Debug)]
-enum Place {
-    Free,
-    Live(Entry),
-    /// Killed by the packet that is on its way: read by id until time moves on, found by nobody else.
-    Grave(Entry),
-}
-
-#[derive(Clone, Debug)]
-struct Entry {
-    connection: Connection,
-    sequence: u64,
-    /// When the queue of deadlines will look at it.
-    look_at: Time,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -112,30 +79,30 @@ impl Source {
 }
 
 /// An entry at a moment.
-#[derive(Clone, Copy, Debug)]
-pub struct EntryView<'a> {
+#[derive(Clone, Debug)]
+pub struct EntryView {
     id: EntryId,
-    connection: &'a Connection,
+    connection: Connection,
     now: Time,
 }
 
-impl Deref for EntryView<'_> {
+impl Deref for EntryView {
     type Target = Connection;
 
     fn deref(&self) -> &Connection {
-        self.connection
+        &self.connection
     }
 }
 
-impl<'a> EntryView<'a> {
+impl EntryView {
     /// Its id.
     pub fn id(&self) -> EntryId {
         self.id
     }
 
-    /// The connection, for as long as the table is borrowed.
-    pub fn connection(&self) -> &'a Connection {
-        self.connection
+    /// The connection, as it was.
+    pub fn connection(&self) -> &Connection {
+        &self.connection
     }
 
     /// How long it will live without another packet.
@@ -158,13 +125,14 @@ impl Conntrack {
             stats: Stats::default(),
             gc_at: None,
             buckets: None,
-            keys: HashMap::default(),
-            slots: Vec::new(),
-            free: Vec::new(),
+            index: Index::default(),
+            slots: Slots::default(),
+            wheel: Wheel::default(),
+            steady: Steady::default(),
+            clock: Time::ZERO,
             sequence: 0,
             live: 0,
             sources: HashMap::default(),
-            deadlines: EventQueue::default(),
             graves: VecDeque::new(),
         }
     }
@@ -176,6 +144,8 @@ impl Conntrack {
 
     /// Its sysctls, to be changed. A changed timeout counts from the next accepted packet of each connection.
     pub fn settings_mut(&mut self) -> &mut Settings {
+        self.settle();
+        self.forget_proofs();
         &mut self.settings
     }
 
@@ -184,55 +154,69 @@ impl Conntrack {
         self.stats
     }
 
+    /// Bytes that its connections take: the lines and the entries of the index, the connections themselves, and the wheel of
+    /// timeouts. Room that was never used is not counted: the system has not given it yet.
+    pub fn bytes(&self) -> usize {
+        self.index.bytes() + self.slots.bytes() + self.wheel.bytes()
+    }
+
+    /// Cache lines that its index has.
+    pub fn lines(&self) -> usize {
+        self.index.lines()
+    }
+
     /// An entry, if it lives at `now`. One that a packet just killed (a reset that answers a SYN) is still given until
     /// time moves on, so that the packet itself can be translated.
-    pub fn get(&self, id: EntryId, now: Time) -> Option<EntryView<'_>> {
-        let slot = self.slots.get(id.slot as usize).filter(|slot| slot.generation == id.generation)?;
+    pub fn get(&self, id: EntryId, now: Time) -> Option<EntryView> {
+        debug_assert!(!self.waits(id.slot), "who looks at an entry settles before");
+        let slot = self.slots.get(id.slot).filter(|slot| slot.sequence == id.sequence)?;
         let connection = match &slot.place {
-            Place::Live(entry) if entry.connection.deadline > now => &entry.connection,
-            Place::Grave(entry) => &entry.connection,
-            Place::Live(_) | Place::Free => return None,
+            Place::Grave(connection) => (**connection).clone(),
+            Place::Free => return None,
+            Place::Short(_) | Place::Long(_) => {
+                self.slots.deadline(id.slot).filter(|deadline| *deadline > now)?;
+                self.slots.connection(id.slot)
+            }
         };
         Some(EntryView { id, connection, now })
     }
 
     /// The entry that owns `tuple` at `now`, and in which direction.
-    pub fn find(&self, tuple: &Tuple, now: Time) -> Option<(EntryView<'_>, Direction)> {
-        let node = *self.keys.get(&Key(*tuple))?;
-        Some((self.get(self.id_of(node.slot), now)?, node.direction))
+    pub fn find(&mut self, tuple: &Tuple, now: Time) -> Option<(EntryView, Direction)> {
+        let (id, direction) = self.standing(tuple)?;
+        if self.waits(id.slot) {
+            self.settle();
+        }
+        Some((self.get(id, now)?, direction))
     }
 
     /// All entries that live at `now`, in the order in which they were put in. Those that lost a clash are hidden, as the
     /// kernel's own listing hides them.
-    pub fn entries(&self, now: Time) -> Vec<EntryView<'_>> {
-        let mut found: Vec<(u64, EntryView<'_>)> = Vec::with_capacity(self.live as usize);
-        for (slot, generation, entry) in self.live_slots() {
-            let hidden = entry.connection.status.has(Status::NAT_CLASH);
-            if entry.connection.deadline > now && !hidden {
-                let id = EntryId { slot, generation };
-                found.push((entry.sequence, EntryView { id, connection: &entry.connection, now }));
-            }
-        }
-        found.sort_unstable_by_key(|(sequence, _)| *sequence);
-        found.into_iter().map(|(_, view)| view).collect()
+    pub fn entries(&mut self, now: Time) -> Vec<EntryView> {
+        self.settle();
+        let ids = self.ids().into_iter();
+        ids.filter_map(|id| self.get(id, now)).filter(|entry| !entry.status.has(Status::NAT_CLASH)).collect()
     }
 
     /// How many entries there are at `now`.
     pub fn count(&mut self, now: Time) -> u32 {
         self.expire(now);
+        self.purge(now);
         self.live
     }
 
     /// Sets the mark of an entry; `false` if it does not live at `now`.
     pub fn set_mark(&mut self, id: EntryId, mark: u32, now: Time) -> bool {
-        let found = self.live_mut(id).filter(|entry| entry.connection.deadline > now);
-        found.map(|entry| entry.connection.mark = mark).is_some()
+        let lives = self.lives(id, now);
+        if lives {
+            self.edit(id, |connection, _| connection.mark = mark);
+        }
+        lives
     }
 
     /// Sets how long an entry lives from `now` on (`conntrack -U --timeout`), until its next accepted packet.
     pub fn set_timeout(&mut self, id: EntryId, seconds: u32, now: Time) -> bool {
-        let found = self.live_mut(id).filter(|entry| entry.connection.deadline > now);
-        let lives = found.is_some();
+        let lives = self.lives(id, now);
         if lives {
             self.refresh(id, seconds, now);
         }
@@ -242,19 +226,22 @@ impl Conntrack {
     /// Closes a TCP connection whose packet was answered with a reset: state CLOSE and its timeout.
     /// Source: Linux `nf_ct_set_closing`.
     pub fn set_closing(&mut self, id: EntryId, now: Time) {
-        let seconds = self.settings.tcp_timeout_close;
-        let Some(entry) = self.live_mut(id) else { return };
-        if let ProtoState::Tcp(flow) = &mut entry.connection.proto {
+        if !self.stands(id) {
+            return;
+        }
+        let closed = self.edit(id, |connection, _| {
+            let ProtoState::Tcp(flow) = &mut connection.proto else { return false };
             flow.state = TcpState::Close;
-            self.refresh(id, seconds, now);
+            true
+        });
+        if closed {
+            self.refresh(id, self.settings.tcp_timeout_close, now);
         }
     }
 
     /// Removes all entries.
     pub fn flush(&mut self) {
-        let all: Vec<EntryId> =
-            self.live_slots().map(|(slot, generation, _)| EntryId { slot, generation }).collect();
-        for id in all {
+        for id in self.ids() {
             self.remove(id);
         }
     }
@@ -263,16 +250,16 @@ impl Conntrack {
     pub fn remove(&mut self, id: EntryId) -> bool {
         let removed = self.unlink(id).is_some();
         if removed {
-            self.release(id.slot);
+            self.slots.release(id.slot);
         }
         removed
     }
 
     /// Takes an entry out but keeps it readable by its id until time moves on.
     pub(super) fn bury(&mut self, id: EntryId, now: Time) {
-        if let Some(mut entry) = self.unlink(id) {
-            entry.connection.status.add(Status::DYING);
-            self.slots[id.slot as usize].place = Place::Grave(entry);
+        if let Some(mut connection) = self.unlink(id) {
+            connection.status.add(Status::DYING);
+            self.slots.bury(id.slot, connection);
             self.graves.push_back((now, id.slot));
         }
     }
@@ -281,7 +268,7 @@ impl Conntrack {
     pub(super) fn free_graves(&mut self, now: Time) {
         while self.graves.front().is_some_and(|(since, _)| *since < now) {
             let (_, slot) = self.graves.pop_front().expect("there is a first one");
-            self.release(slot);
+            self.slots.release(slot);
         }
     }
 
@@ -289,155 +276,153 @@ impl Conntrack {
     pub(super) fn insert(&mut self, mut connection: Connection, reply_only: bool, now: Time) -> EntryId {
         connection.deadline = now + Duration::from_secs(connection.timeout.into());
         connection.status.add(Status::CONFIRMED);
-        let slot = self.free.pop().unwrap_or_else(|| {
-            self.slots.push(Slot { generation: 0, place: Place::Free });
-            u32::try_from(self.slots.len() - 1).expect("fewer than 2^32 entries")
-        });
-        let id = self.id_of(slot);
+        let (original, reply, status) = (connection.original, connection.reply, connection.status);
+        self.make_way(&connection, reply_only);
+        if self.rows_wait() && self.index.moves_at_insert() {
+            self.settle();
+        }
+        self.sequence = self.sequence.checked_add(1).unwrap_or_else(|| self.slots.renumber() + 1);
+        let deadline = connection.deadline;
+        let slot = self.slots.insert(connection, self.sequence);
         if !reply_only {
-            let taken =
-                self.keys.insert(Key(connection.original), Node { slot, direction: Direction::Original });
-            assert!(taken.is_none(), "no two live connections share a tuple: {connection}");
+            self.index.insert(Key::of(&original), false, slot);
         }
-        if reply_only || connection.reply != connection.original {
-            let taken = self.keys.insert(Key(connection.reply), Node { slot, direction: Direction::Reply });
-            assert!(taken.is_none(), "no two live connections share a tuple: {connection}");
+        if reply_only || reply != original {
+            self.index.insert(Key::of(&reply), true, slot);
         }
-        if connection.status.has(Status::SRC_NAT) {
-            self.sources.entry(Source::of(&connection.original)).or_default().push(slot);
+        if status.has(Status::SRC_NAT) {
+            self.sources.entry(Source::of(&original)).or_default().push(slot);
         }
-        if let Some(buckets) = &mut self.buckets {
-            buckets.add(id, &connection, self.chance);
-        }
-        let look_at = connection.deadline;
-        self.deadlines.push(look_at, id);
-        self.sequence += 1;
+        self.file(slot, deadline);
         self.live += 1;
-        self.slots[slot as usize].place = Place::Live(Entry { connection, sequence: self.sequence, look_at });
+        let id = EntryId { slot, sequence: self.sequence };
+        if let Some(buckets) = &mut self.buckets {
+            buckets.add(id, &self.slots.connection(slot), self.chance);
+        }
         id
     }
 
-    fn unlink(&mut self, id: EntryId) -> Option<Entry> {
-        let slot = self.slots.get_mut(id.slot as usize).filter(|slot| slot.generation == id.generation)?;
-        let entry = match std::mem::replace(&mut slot.place, Place::Free) {
-            Place::Live(entry) => entry,
-            other => {
-                slot.place = other;
-                return None;
-            }
-        };
-        for tuple in [&entry.connection.original, &entry.connection.reply] {
-            let key = Key(*tuple);
-            if self.keys.get(&key).is_some_and(|node| node.slot == id.slot) {
-                self.keys.remove(&key);
-            }
+    /// Frees the tuples that a connection is about to take. Who holds one and lives is a broken promise of the caller.
+    fn make_way(&mut self, connection: &Connection, reply_only: bool) {
+        for tuple in [&connection.original, &connection.reply].into_iter().skip(usize::from(reply_only)) {
+            let Some((id, _)) = self.standing(tuple) else { continue };
+            let dead = self.slots.deadline(id.slot).is_some_and(|deadline| deadline <= self.clock);
+            assert!(dead, "no two live connections share a tuple: {connection}");
+            self.remove(id);
         }
-        let source = Source::of(&entry.connection.original);
+    }
+
+    fn unlink(&mut self, id: EntryId) -> Option<Connection> {
+        if !self.stands(id) {
+            return None;
+        }
+        if self.waits(id.slot) {
+            self.settle();
+        }
+        let [original, reply] =
+            [Direction::Original, Direction::Reply].map(|direction| self.slots.tuple(id.slot, direction));
+        self.index.remove(Key::of(&original), |entry| entry == id.slot);
+        self.index.remove(Key::of(&reply), |entry| entry == id.slot);
+        let connection = self.slots.take(id.slot);
+        if connection.status.has(Status::SRC_NAT) {
+            self.forget_source(&original, id.slot);
+        }
+        if let Some(buckets) = &mut self.buckets {
+            buckets.take(id, &connection, self.chance);
+        }
+        self.live -= 1;
+        Some(connection)
+    }
+
+    fn forget_source(&mut self, original: &Tuple, slot: u32) {
+        let source = Source::of(original);
         if let Some(slots) = self.sources.get_mut(&source) {
-            slots.retain(|slot| *slot != id.slot);
+            slots.retain(|other| *other != slot);
             if slots.is_empty() {
                 self.sources.remove(&source);
             }
         }
-        if let Some(buckets) = &mut self.buckets {
-            buckets.take(id, &entry.connection, self.chance);
-        }
-        self.live -= 1;
-        Some(entry)
-    }
-
-    fn release(&mut self, slot: u32) {
-        let place = &mut self.slots[slot as usize];
-        place.place = Place::Free;
-        place.generation = place.generation.wrapping_add(1);
-        self.free.push(slot);
     }
 
     /// Sets the timeout of a live entry, counted from `now`.
     pub(super) fn refresh(&mut self, id: EntryId, seconds: u32, now: Time) {
         let deadline = now + Duration::from_secs(seconds.into());
-        let Some(entry) = self.live_mut(id) else { return };
-        entry.connection.timeout = seconds;
-        entry.connection.deadline = deadline;
-        if deadline < entry.look_at {
-            entry.look_at = deadline;
-            self.deadlines.push(deadline, id);
+        if !self.stands(id) {
+            return;
         }
+        self.edit(id, |connection, _| {
+            connection.timeout = seconds;
+            connection.deadline = deadline;
+        });
+        self.file_if_sooner(id.slot, deadline);
     }
 
-    /// The next entry whose deadline has come, taken off the queue.
-    pub(super) fn pop_expired(&mut self, now: Time) -> Option<EntryId> {
-        while let Some((at, id)) = self.deadlines.pop_due(now) {
-            let Some(entry) = self.live_mut(id).filter(|entry| entry.look_at == at) else { continue };
-            if entry.connection.deadline <= now {
-                return Some(id);
-            }
-            entry.look_at = entry.connection.deadline;
-            let again = entry.look_at;
-            self.deadlines.push(again, id);
-        }
-        None
+    /// Who holds a tuple, alive or not.
+    fn standing(&self, tuple: &Tuple) -> Option<(EntryId, Direction)> {
+        let place = self.index.find(Key::of(tuple), |slot| {
+            [Direction::Original, Direction::Reply].iter().any(|way| self.slots.tuple(slot, *way) == *tuple)
+        })?;
+        let reply = self.index.tag(place).0 & super::index::Tag::REPLY != 0;
+        let direction = if reply { Direction::Reply } else { Direction::Original };
+        Some((self.id_of(self.index.entry(place)), direction))
     }
 
+    /// Who holds a tuple, and lives.
     pub(super) fn lookup(&self, tuple: &Tuple) -> Option<(EntryId, Direction)> {
-        self.keys.get(&Key(*tuple)).map(|node| (self.id_of(node.slot), node.direction))
+        let alive = |id: &EntryId| self.slots.deadline(id.slot).is_some_and(|deadline| deadline > self.clock);
+        self.standing(tuple).filter(|(id, _)| alive(id))
     }
 
-    pub(super) fn connection(&self, id: EntryId) -> &Connection {
-        let Place::Live(entry) = &self.slots[id.slot as usize].place else {
-            unreachable!("an id that was just looked up names a live entry")
-        };
-        &entry.connection
+    pub(super) fn connection(&self, id: EntryId) -> Connection {
+        self.slots.connection(id.slot)
     }
 
-    pub(super) fn connection_mut(&mut self, id: EntryId) -> &mut Connection {
-        &mut self.live_mut(id).expect("an id that was just looked up names a live entry").connection
+    /// Works on a connection that stands in the table, with the sysctls at hand.
+    pub(super) fn edit<R>(&mut self, id: EntryId, work: impl FnOnce(&mut Connection, &Settings) -> R) -> R {
+        if self.slots.is_steady(id.slot) {
+            let settings = self.settings.clone();
+            return self.edit_steady(id, |connection| work(connection, &settings));
+        }
+        let settings = &self.settings;
+        self.slots.edit(id.slot, |connection| work(connection, settings))
     }
 
-    /// The sysctls, and one connection to work on.
-    pub(super) fn parts(&mut self, id: EntryId) -> (&Settings, &mut Connection) {
-        let Place::Live(entry) = &mut self.slots[id.slot as usize].place else {
-            unreachable!("an id that was just looked up names a live entry")
-        };
-        (&self.settings, &mut entry.connection)
+    /// Whether rows may wait that would change the entry.
+    pub(super) fn waits(&self, slot: u32) -> bool {
+        self.rows_wait() && self.slots.is_steady(slot)
     }
 
     /// Connections with a changed source that had the same original source as `tuple`, the latest first.
-    pub(crate) fn same_source(&self, tuple: &Tuple) -> impl Iterator<Item = &Connection> {
+    pub(crate) fn same_source(&self, tuple: &Tuple) -> impl Iterator<Item = Connection> {
         let slots = self.sources.get(&Source::of(tuple)).map_or(&[][..], |slots| slots);
-        slots.iter().rev().map(|slot| self.connection(self.id_of(*slot)))
+        let connections = slots.iter().rev().map(|slot| self.slots.connection(*slot));
+        connections.filter(|connection| connection.deadline > self.clock)
     }
 
-    /// Ids of all live entries, in the order in which they were put in.
+    /// Ids of all entries, in the order in which they were put in.
     pub(super) fn ids(&self) -> Vec<EntryId> {
-        let mut all: Vec<(u64, EntryId)> = self
-            .live_slots()
-            .map(|(slot, generation, entry)| (entry.sequence, EntryId { slot, generation }))
-            .collect();
-        all.sort_unstable_by_key(|(sequence, _)| *sequence);
-        all.into_iter().map(|(_, id)| id).collect()
+        let mut all: Vec<EntryId> =
+            self.slots.live().map(|(slot, sequence)| EntryId { slot, sequence }).collect();
+        all.sort_unstable_by_key(|id| id.sequence);
+        all
     }
 
     pub(super) fn live(&self) -> u32 {
         self.live
     }
 
-    fn id_of(&self, slot: u32) -> EntryId {
-        EntryId { slot, generation: self.slots[slot as usize].generation }
+    pub(super) fn id_of(&self, slot: u32) -> EntryId {
+        let sequence = self.slots.get(slot).map_or(0, |slot| slot.sequence);
+        EntryId { slot, sequence }
     }
 
-    fn live_mut(&mut self, id: EntryId) -> Option<&mut Entry> {
-        let slot = self.slots.get_mut(id.slot as usize).filter(|slot| slot.generation == id.generation)?;
-        match &mut slot.place {
-            Place::Live(entry) => Some(entry),
-            Place::Free | Place::Grave(_) => None,
-        }
+    fn lives(&self, id: EntryId, now: Time) -> bool {
+        self.stands(id) && self.slots.deadline(id.slot).is_some_and(|deadline| deadline > now)
     }
 
-    fn live_slots(&self) -> impl Iterator<Item = (u32, u32, &Entry)> {
-        (0u32..).zip(&self.slots).filter_map(|(index, slot)| match &slot.place {
-            Place::Live(entry) => Some((index, slot.generation, entry)),
-            Place::Free | Place::Grave(_) => None,
-        })
+    /// Whether the entry is in the table, alive or not yet removed.
+    pub(super) fn stands(&self, id: EntryId) -> bool {
+        let slot = self.slots.get(id.slot).filter(|slot| slot.sequence == id.sequence);
+        slot.is_some_and(|slot| matches!(slot.place, Place::Short(_) | Place::Long(_)))
     }
 }

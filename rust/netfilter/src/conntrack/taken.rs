@@ -40,7 +40,7 @@ impl Conntrack {
 
     /// Removes the connections that `which` means; gives how many.
     pub(crate) fn remove_where(&mut self, which: impl Fn(&Connection) -> bool) -> usize {
-        let ids: Vec<EntryId> = self.ids().into_iter().filter(|id| which(self.connection(*id))).collect();
+        let ids: Vec<EntryId> = self.ids().into_iter().filter(|id| which(&self.connection(*id))).collect();
         ids.into_iter().filter(|id| self.remove(*id)).count()
     }
 

@@ -8,6 +8,7 @@ use kdp_sim::Time;
 use super::connection::{Connection, Counter, Direction, ProtoState, Status, Zone};
 use super::icmp::{self, IcmpClass};
 use super::sctp::SctpFlow;
+use super::settings::Settings;
 use super::table::{Conntrack, EntryId};
 use super::tcp::{self, TcpFlow};
 
@@ -148,16 +149,20 @@ impl Conntrack {
 
     /// Looks a packet up in the zone of either direction.
     /// Source: Linux `resolve_normal_ct`: the original direction's zone first, then the reply's if it is another.
-    pub(super) fn find_zoned(&self, headers: &Headers, zone: Zone) -> Option<(EntryId, Direction)> {
+    pub(super) fn find_zoned(&mut self, headers: &Headers, zone: Zone) -> Option<(EntryId, Direction)> {
         self.find_tuple(&headers.tuple(0), zone)
     }
 
-    pub(super) fn find_tuple(&self, tuple: &Tuple, zone: Zone) -> Option<(EntryId, Direction)> {
+    pub(super) fn find_tuple(&mut self, tuple: &Tuple, zone: Zone) -> Option<(EntryId, Direction)> {
         let zones =
             if zone.original == zone.reply { &[zone.original][..] } else { &[zone.original, zone.reply] };
-        zones.iter().find_map(|id| {
+        let found = zones.iter().find_map(|id| {
             self.lookup(&Tuple { zone: *id, ..*tuple }).filter(|(_, direction)| zone.of(*direction) == *id)
-        })
+        })?;
+        if self.waits(found.0.slot) {
+            self.settle();
+        }
+        Some(found)
     }
 
     /// Source: Linux `init_conntrack`: a tuple without an inverse is refused before room is asked for, what the tracker
@@ -196,7 +201,7 @@ impl Conntrack {
         Some(match headers.proto {
             Proto::TCP => {
                 let (flow, step) = TcpFlow::open(&headers.tcp?, settings)?;
-                (ProtoState::Tcp(Box::new(flow)), step)
+                (ProtoState::Tcp(flow), step)
             }
             Proto::SCTP => {
                 let (flow, step) = SctpFlow::open(headers.sctp.as_deref()?, settings)?;
@@ -217,19 +222,69 @@ impl Conntrack {
 
     /// Runs the tracker of a known connection over a packet.
     fn step(&mut self, id: EntryId, direction: Direction, headers: &Headers, now: Time) -> Step {
-        let (settings, connection) = self.parts(id);
-        let own = connection.timeouts.as_ref().map(|policy| policy.over(settings));
+        self.edit(id, |connection, settings| connection.step(direction, headers, settings, now))
+    }
+
+    fn accept(
+        &mut self,
+        id: EntryId,
+        direction: Direction,
+        headers: &Headers,
+        step: Step,
+        now: Time,
+    ) -> Tracked {
+        let answered = self.edit(id, |connection, settings| {
+            let answered = connection.status.has(Status::SEEN_REPLY);
+            // What a tracker only ignores is not counted: Linux counts where it refreshes.
+            if settings.acct != 0 && (step.timeout.is_some() || step.verdict == Verdict::Kill) {
+                connection.count(direction, headers.length);
+            }
+            if direction == Direction::Reply {
+                connection.status.add(Status::SEEN_REPLY);
+            }
+            answered
+        });
+        let state = match direction {
+            Direction::Original if !answered => PacketState::New,
+            Direction::Original | Direction::Reply => PacketState::Established,
+        };
+        self.apply(id, step, now);
+        if step.verdict == Verdict::Kill {
+            self.bury(id, now);
+        }
+        Tracked::Known { id, direction, state }
+    }
+
+    fn apply(&mut self, id: EntryId, step: Step, now: Time) {
+        let deadline = self.edit(id, |connection, _| {
+            connection.settle(step, now);
+            connection.deadline
+        });
+        self.file_if_sooner(id.slot, deadline);
+    }
+}
+
+impl Connection {
+    /// Runs its tracker over a packet.
+    pub(super) fn step(
+        &mut self,
+        direction: Direction,
+        headers: &Headers,
+        settings: &Settings,
+        now: Time,
+    ) -> Step {
+        let own = self.timeouts.as_ref().map(|policy| policy.over(settings));
         let settings = own.as_ref().unwrap_or(settings);
-        let status = connection.status;
+        let status = self.status;
         let seen_reply = status.has(Status::SEEN_REPLY);
-        match &mut connection.proto {
+        match &mut self.proto {
             ProtoState::Tcp(flow) => {
                 let Some(segment) = &headers.tcp else { return Step::INVALID };
                 let context = tcp::Context {
                     direction,
                     seen_reply,
                     assured: status.has(Status::ASSURED),
-                    remaining: connection.deadline.since(now),
+                    remaining: self.deadline.since(now),
                 };
                 flow.step(segment, context, settings)
             }
@@ -253,43 +308,14 @@ impl Conntrack {
         }
     }
 
-    fn accept(
-        &mut self,
-        id: EntryId,
-        direction: Direction,
-        headers: &Headers,
-        step: Step,
-        now: Time,
-    ) -> Tracked {
-        let acct = self.settings.acct != 0;
-        let connection = self.connection_mut(id);
-        let answered = connection.status.has(Status::SEEN_REPLY);
-        let state = match direction {
-            Direction::Original if !answered => PacketState::New,
-            Direction::Original | Direction::Reply => PacketState::Established,
-        };
-        // What a tracker only ignores is not counted: Linux counts where it refreshes.
-        if acct && (step.timeout.is_some() || step.verdict == Verdict::Kill) {
-            connection.count(direction, headers.length);
-        }
-        if direction == Direction::Reply {
-            connection.status.add(Status::SEEN_REPLY);
-        }
-        self.apply(id, step, now);
-        if step.verdict == Verdict::Kill {
-            self.bury(id, now);
-        }
-        Tracked::Known { id, direction, state }
-    }
-
-    fn apply(&mut self, id: EntryId, step: Step, now: Time) {
-        let connection = self.connection_mut(id);
+    /// Takes over what a step changes outside of the protocol's own state.
+    fn settle(&mut self, step: Step, now: Time) {
         if step.assured {
-            connection.status.add(Status::ASSURED);
+            self.status.add(Status::ASSURED);
         }
-        let fixed = connection.status.has(Status::FIXED_TIMEOUT);
+        let fixed = self.status.has(Status::FIXED_TIMEOUT);
         if let Some(seconds) = step.timeout.filter(|_| !fixed) {
-            self.refresh(id, seconds, now);
+            self.deadline = now + Duration::from_secs(seconds.into());
         }
     }
 }

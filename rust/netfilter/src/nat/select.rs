@@ -89,7 +89,7 @@ fn source_port_of_reply(reply: &Tuple) -> u16 {
 
 /// Source: `nf_nat_used_tuple_new`: two UDP flows that are each other's exact reverse, both untranslated, are left to be
 /// merged at confirm.
-fn is_taken_at_first(table: &Conntrack, tuple: &Tuple, connection: &Connection, now: Time) -> bool {
+fn is_taken_at_first(table: &mut Conntrack, tuple: &Tuple, connection: &Connection, now: Time) -> bool {
     if !table.is_taken(tuple, connection, now) {
         return false;
     }

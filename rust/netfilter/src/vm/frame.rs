@@ -1,5 +1,6 @@
 //! What rules see of a packet, and what they say of it.
 
+use std::cell::Cell;
 use std::net::IpAddr;
 use std::sync::Arc;
 
@@ -39,6 +40,9 @@ pub struct Frame<'a> {
     pub unknown: Option<Arc<str>>,
     /// The time.
     pub now: Time,
+    /// Set by a rule that asked for what may differ between segments of one established flow: length, flags, time, chance, or
+    /// what rules remember.
+    pub varies: Cell<bool>,
 }
 
 impl<'a> Frame<'a> {
@@ -58,12 +62,18 @@ impl<'a> Frame<'a> {
             own: true,
             unknown: None,
             now: Time::ZERO,
+            varies: Cell::new(false),
         }
     }
 
     /// The packet's length in bytes, with what rules put into it.
     pub fn length(&self) -> u16 {
         self.headers.length + self.edits.growth(&self.headers)
+    }
+
+    /// Whether rules asked for nothing but what is alike for all further segments of an established flow.
+    pub fn is_alike(&self) -> bool {
+        !self.varies.get()
     }
 }
 

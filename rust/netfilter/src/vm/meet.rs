@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use kdp_packet::{Headers, Proto};
+use kdp_packet::{Headers, Proto, flags};
 
 use super::head::has_ports;
 use super::{Choose, Effects, Frame, Locality, connection, edit};
@@ -37,6 +37,32 @@ impl Match {
             | Match::ConnBytes(_)
             | Match::Unknown(_)
             | Match::ReversePath(_) => false,
+        }
+    }
+}
+
+impl Match {
+    /// Whether the answer is the same for every further segment of an established flow.
+    pub(crate) fn is_alike(&self) -> bool {
+        match self {
+            Match::Src(_)
+            | Match::Dst(_)
+            | Match::In(_)
+            | Match::Out(_)
+            | Match::Proto(_)
+            | Match::Comment(_)
+            | Match::CtState(_)
+            | Match::State(_)
+            | Match::Multiport { .. }
+            | Match::Icmp(_)
+            | Match::Mark(_)
+            | Match::AddrType { .. }
+            | Match::AddrTypeOn { .. }
+            | Match::ConnMark(_)
+            | Match::ReversePath(_) => true,
+            // Of a flow's segments some push and some do not; the other flags are alike.
+            Match::Ports { flags, .. } => flags.is_none_or(|test| test.value.mask & flags::PSH == 0),
+            _ => false,
         }
     }
 }

@@ -164,6 +164,9 @@ impl<L: Locality, C: Choose, T: Trace> Walker<'_, '_, L, C, T> {
         let Surroundings { locality, effects, choose, .. } = &mut *self.around;
         let tests = &rule.rule().matches[rest..];
         for (place, test) in tests.iter().enumerate() {
+            if !test.is_alike() {
+                frame.varies.set(true);
+            }
             let met = match test {
                 Match::Unknown(unknown) => match guess(unknown, frame, *choose) {
                     Some(met) => met,

@@ -60,7 +60,7 @@ fn table(entries: &[(&str, &str, u16, &str, u16)]) -> Conntrack {
 /// The client ports of the entries that are left, counted from 0.
 fn left(table: &Conntrack) -> Vec<u16> {
     let entries = table.entries(NOW);
-    let port = |entry: &kdp_netfilter::conntrack::EntryView<'_>| {
+    let port = |entry: &kdp_netfilter::conntrack::EntryView| {
         entry.connection().tuple(kdp_netfilter::conntrack::Direction::Original).sport - 40_000
     };
     entries.iter().map(port).collect()

@@ -154,7 +154,7 @@ impl TcpFlow {
         last.direction = segment.direction;
         last.seq = segment.seq;
         last.end = segment.end;
-        last.window = segment.window;
+        last.window = segment.header_window();
         if segment.class == Class::Syn && segment.direction == Direction::Original {
             let mut side = Side::default();
             read_options(&mut side, &segment.options);
@@ -176,7 +176,7 @@ impl TcpFlow {
         self.sides[answering.flip().index()] = Side {
             end: last.end,
             max_end: last.end,
-            max_window: last.window.max(1),
+            max_window: u32::from(last.window).max(1),
             scale: last.scale,
             flags: last.flags,
             ..self.sides[answering.flip().index()]

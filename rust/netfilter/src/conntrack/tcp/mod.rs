@@ -85,7 +85,7 @@ struct Last {
     ack: u32,
     end: u32,
     /// As it stood in the header.
-    window: u32,
+    window: u16,
     /// Of an ignored SYN of the original direction: its scale, 0 if it had none.
     scale: u8,
     /// Of the same: the flags its options mean.

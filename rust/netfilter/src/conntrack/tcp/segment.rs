@@ -68,6 +68,11 @@ impl Segment {
         })
     }
 
+    /// The window as its header says it.
+    pub(super) fn header_window(&self) -> u16 {
+        u16::try_from(self.window).expect("a header's window has 16 bits")
+    }
+
     pub(super) const fn has_ack(&self) -> bool {
         self.bits & flags::ACK != 0
     }

@@ -173,7 +173,7 @@ impl TcpFlow {
     fn count_repeats(&mut self, segment: &Segment, numbers: Numbers) {
         let last = &mut self.last;
         let seen = (last.direction, last.seq, last.ack, last.end, last.window);
-        let now = (segment.direction, numbers.seq, numbers.ack, numbers.end, segment.window);
+        let now = (segment.direction, numbers.seq, numbers.ack, numbers.end, segment.header_window());
         if seen == now {
             self.repeats = self.repeats.wrapping_add(1);
         } else {

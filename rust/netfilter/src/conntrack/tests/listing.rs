@@ -15,7 +15,7 @@ fn busy() -> Bench {
     bench
 }
 
-fn text(bench: &Bench, format: Format) -> String {
+fn text(bench: &mut Bench, format: Format) -> String {
     list(&bench.table.entries(bench.now), bench.table.settings(), format)
 }
 
@@ -30,9 +30,11 @@ icmp     1 29 src=10.0.0.5 dst=10.244.0.2 type=8 code=0 id=77 [UNREPLIED] src=10
 icmpv6   58 29 src=fd00::5 dst=fd00::2 type=128 code=0 id=77 [UNREPLIED] src=fd00::2 dst=fd00::5 type=129 code=0 id=77 mark=0 use=1
 unknown  99 599 src=10.0.0.5 dst=10.244.0.2 [UNREPLIED] src=10.244.0.2 dst=10.0.0.5 mark=0 use=1
 ";
-    assert_eq!(text(&bench, Format::default()), wanted);
-    assert!(text(&bench, Format { extended: true }).starts_with("ipv4     2 udp      17 29 src=10.0.0.5 "));
-    assert!(text(&bench, Format { extended: true }).contains("\nipv6     10 icmpv6   58 29 "));
+    assert_eq!(text(&mut bench, Format::default()), wanted);
+    assert!(
+        text(&mut bench, Format { extended: true }).starts_with("ipv4     2 udp      17 29 src=10.0.0.5 ")
+    );
+    assert!(text(&mut bench, Format { extended: true }).contains("\nipv6     10 icmpv6   58 29 "));
 }
 
 #[test]
@@ -45,7 +47,7 @@ fn counters_marks_and_zones_show_where_there_are_any() {
     bench.table.confirm(connection, bench.now);
     let wanted = "udp      17 30 src=10.0.0.5 dst=10.244.0.2 sport=4000 dport=53 packets=1 bytes=28 [UNREPLIED] \
                   src=10.244.0.2 dst=10.0.0.5 sport=53 dport=4000 packets=0 bytes=0 mark=9 zone=5 use=1\n";
-    assert_eq!(text(&bench, Format::default()), wanted);
+    assert_eq!(text(&mut bench, Format::default()), wanted);
 }
 
 #[test]

@@ -82,7 +82,7 @@ impl Bench {
     }
 
     /// The only entry: its timeout in seconds and whether it is assured.
-    fn only(&self) -> (u64, bool) {
+    fn only(&mut self) -> (u64, bool) {
         let entries = self.table.entries(self.now);
         let [entry] = entries.as_slice() else { panic!("{} entries", entries.len()) };
         (entry.remaining().as_secs(), entry.status().has(Status::ASSURED))
@@ -250,7 +250,7 @@ fn two_packets_of_one_udp_flow_are_merged() {
     assert_eq!(bench.table.confirm(second, bench.now), merged(Direction::Original));
     assert_eq!(bench.table.confirm(backwards, bench.now), merged(Direction::Reply));
     assert_eq!(bench.table.stats().clash_resolve, 2);
-    let entry = bench.table.entries(bench.now)[0];
+    let entry = &bench.table.entries(bench.now)[0];
     assert_eq!(entry.counter(Direction::Original), Counter { packets: 2, bytes: 56 });
     assert_eq!(entry.counter(Direction::Reply), Counter { packets: 1, bytes: 28 });
 }

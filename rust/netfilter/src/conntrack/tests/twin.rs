@@ -235,7 +235,7 @@ impl Pair {
         let wanted: Vec<Row> = plain
             .map(|entry| (entry.original, entry.reply, entry.deadline, entry.seen_reply, entry.assured))
             .collect();
-        let row = |entry: &EntryView<'_>| -> Row {
+        let row = |entry: &EntryView| -> Row {
             let [original, reply] = [Direction::Original, Direction::Reply].map(|way| *entry.tuple(way));
             let status = entry.status();
             let bits = (status.has(Status::SEEN_REPLY), status.has(Status::ASSURED));

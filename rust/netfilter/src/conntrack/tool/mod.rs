@@ -181,7 +181,7 @@ fn proto_state(by_hand: &ByHand) -> ProtoState {
     match by_hand.original.proto {
         Proto::TCP => {
             let state = TcpState::ALL.into_iter().find(|state| named == Some(state.name()));
-            ProtoState::Tcp(Box::new(TcpFlow::in_state(state.unwrap_or_default())))
+            ProtoState::Tcp(TcpFlow::in_state(state.unwrap_or_default()))
         }
         Proto::SCTP => {
             let state = SctpState::ALL.into_iter().find(|state| named == Some(state.name()));

@@ -95,9 +95,9 @@ fn redirects_about_translated_flows_are_dropped() {
     let sent = router.forward(udp("10.0.0.5", 4000, "10.96.0.10", 80)).unwrap();
     let mut redirect = error("172.16.0.1", &sent, 5);
     assert_eq!(router.forward(redirect.clone()), None);
-    let entry = router.table.entries(router.now)[0];
+    let entry = &router.table.entries(router.now)[0];
     let direction = Direction::Reply;
-    let refused = translate(&entry, direction, Manip::Dst, &mut redirect);
+    let refused = translate(entry, direction, Manip::Dst, &mut redirect);
     assert_eq!(refused, Err(Untranslatable::Redirect));
     let plain = router.forward(udp("10.0.0.5", 4001, ENDPOINT, 80)).unwrap();
     assert!(router.forward(error("172.16.0.1", &plain, 5)).is_some());

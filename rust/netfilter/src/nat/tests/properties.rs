@@ -41,7 +41,7 @@ fn answer_to(sent: &Headers) -> Headers {
     answer(sent, flags::SYN | flags::ACK, 9, 101)
 }
 
-fn text(router: &Router) -> String {
+fn text(router: &mut Router) -> String {
     list(&router.table.entries(router.now), router.table.settings(), Format::default())
 }
 
@@ -95,13 +95,13 @@ proptest! {
         for packet in sent {
             router.forward(packet);
         }
-        let (before, stats, mut twin) = (text(&router), router.table.stats(), router.table.clone());
+        let (before, stats, mut twin) = (text(&mut router), router.table.stats(), router.table.clone());
         if let Tracked::New(mut connection) = router.table.track(&dropped, 0, true, router.now) {
             let mut draw = Chance::new(3).packet(1, router.now);
             null_binding(&mut router.table, &mut connection, Manip::Dst, router.now, &mut draw);
             null_binding(&mut router.table, &mut connection, Manip::Src, router.now, &mut draw);
             drop(connection);
-            prop_assert_eq!(text(&router), before);
+            prop_assert_eq!(text(&mut router), before);
             prop_assert_eq!(router.table.stats(), stats);
             let seen = router.forward(next.clone());
             std::mem::swap(&mut router.table, &mut twin);

@@ -87,6 +87,6 @@ fn a_hairpin_is_translated_at_both_ends() {
     assert_eq!((sent.src, sent.dst, sent.dport), (ip("10.0.0.1"), ip(ENDPOINT), 8080));
     let back = router.forward(answer(&sent, 0, 0, 0)).unwrap();
     assert_eq!((back.src, back.sport, back.dst, back.dport), (ip("10.96.0.10"), 80, ip(ENDPOINT), 5000));
-    let entry = router.table.entries(router.now)[0];
+    let entry = &router.table.entries(router.now)[0];
     assert_eq!(entry.tuple(Direction::Reply).dst, ip("10.0.0.1"));
 }

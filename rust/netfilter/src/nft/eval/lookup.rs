@@ -6,7 +6,7 @@ use super::load::load;
 use super::state::Meter;
 use crate::nft::ruleset::Key;
 use crate::nft::text::kinds;
-use crate::nft::{Data, Element, Expr, Load, SetRef};
+use crate::nft::{CtField, Data, Element, Expr, Load, SetRef};
 use crate::vm::{Choose, Frame, Locality};
 
 use super::trace::Listen;
@@ -22,9 +22,11 @@ impl<L: Locality, C: Choose, T: Listen> Walker<'_, '_, L, C, T> {
     fn push(&mut self, expr: &Expr, meter: &mut Meter, frame: &Frame<'_>, key: &mut Key) -> Option<()> {
         match expr {
             Expr::Load(Load::NumgenRandom { modulus, offset }) => {
+                frame.varies.set(true);
                 key.push(u128::from(self.around.choose.below(*modulus)) + u128::from(*offset));
             }
             Expr::Load(Load::NumgenInc { modulus, offset }) => {
+                frame.varies.set(true);
                 key.push(u128::from(self.around.state.turn(meter, *modulus)) + u128::from(*offset));
             }
             Expr::Load(Load::Jhash { of, modulus, seed, offset }) => {
@@ -34,7 +36,12 @@ impl<L: Locality, C: Choose, T: Listen> Walker<'_, '_, L, C, T> {
                 let hash = hash::jhash(&hash::bytes(&kinds(of), &values), seed);
                 key.push(((u128::from(hash) * u128::from(*modulus)) >> 32) + u128::from(*offset));
             }
-            Expr::Load(each) => key.push(load(each, frame, self.around.locality)?),
+            Expr::Load(each) => {
+                if !is_alike(each) {
+                    frame.varies.set(true);
+                }
+                key.push(load(each, frame, self.around.locality)?);
+            }
             Expr::Value(_, value) => key.push(*value),
             Expr::Bits { of, mask, xor } => {
                 let value = self.values(of, meter, frame)?[0];
@@ -60,6 +67,7 @@ impl<L: Locality, C: Choose, T: Listen> Walker<'_, '_, L, C, T> {
             SetRef::Anonymous(elements) => find(elements, key).is_some(),
             SetRef::Named(name) => {
                 let (number, content) = self.home.set_named(name).expect("a set that a rule asks is there");
+                frame.varies.set(frame.varies.get() || !content.set.flags.constant);
                 self.around.state.has(number, content, key, frame.now)
             }
         }
@@ -71,11 +79,41 @@ impl<L: Locality, C: Choose, T: Listen> Walker<'_, '_, L, C, T> {
             SetRef::Anonymous(elements) => find(elements, key)?.data.clone(),
             SetRef::Named(name) => {
                 let (_, content) = self.home.set_named(name).expect("a map that a rule asks is there");
+                frame.varies.set(frame.varies.get() || content.set.flags.timeout);
                 let stored = content.elements.lookup(key).filter(|stored| stored.is_alive(frame.now))?;
                 stored.element.data.clone()
             }
         }
     }
+}
+
+/// Whether the value is the same for every further segment of an established flow.
+fn is_alike(load: &Load) -> bool {
+    matches!(
+        load,
+        Load::Saddr(_)
+            | Load::Daddr(_)
+            | Load::Protocol(_)
+            | Load::Sport(_)
+            | Load::Dport(_)
+            | Load::L4Proto
+            | Load::NfProto
+            | Load::Mark
+            | Load::InDevice
+            | Load::OutDevice
+            | Load::FibSaddrType
+            | Load::FibDaddrType
+            | Load::Ct(
+                CtField::State
+                    | CtField::Status
+                    | CtField::Mark
+                    | CtField::Direction
+                    | CtField::Saddr(..)
+                    | CtField::Daddr(..)
+                    | CtField::ProtoSrc(_)
+                    | CtField::ProtoDst(_)
+            )
+    )
 }
 
 /// The element of a rule's own set. Where elements are numbered from 0, as `numgen` maps are, the first look finds it.

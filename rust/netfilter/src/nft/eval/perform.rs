@@ -47,6 +47,7 @@ impl<L: Locality, C: Choose, T: Listen> Walker<'_, '_, L, C, T> {
             Statement::Nat(nat) => self.nat(nat, meter, frame),
             Statement::Reject(reject) => self::reject(*reject, frame),
             Statement::Update { op, set, key, timeout } => {
+                frame.varies.set(true);
                 let Some(key) = self.values(key, meter, frame) else { return Then::Unmet };
                 met(self.update(*op, set, key, *timeout, frame))
             }
@@ -59,7 +60,10 @@ impl<L: Locality, C: Choose, T: Listen> Walker<'_, '_, L, C, T> {
                 self.give_timeouts(name, frame);
                 Then::Next
             }
-            _ => met(self.counts(statement, meter, frame)),
+            _ => {
+                frame.varies.set(true);
+                met(self.counts(statement, meter, frame))
+            }
         }
     }
 
