@@ -127,11 +127,11 @@ impl Conntrack {
     /// An update of a TCP entry switches its windows off: the tool sends its flags along.
     /// Source: conntrack-tools 1.4.7, observed: both sides have `IP_CT_TCP_FLAG_BE_LIBERAL` afterwards.
     fn be_liberal(&mut self, id: EntryId) {
-        if let ProtoState::Tcp(flow) = &mut self.connection_mut(id).proto {
-            for side in &mut flow.sides {
-                side.flags |= Side::BE_LIBERAL;
+        self.edit(id, |connection, _| {
+            if let ProtoState::Tcp(flow) = &mut connection.proto {
+                flow.sides.iter_mut().for_each(|side| side.flags |= Side::BE_LIBERAL);
             }
-        }
+        });
     }
 
     /// Makes an entry by hand; `None` if one of its tuples is taken. Packets follow it instead of the rules.
