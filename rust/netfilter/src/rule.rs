@@ -79,6 +79,8 @@ pub enum Match {
         dport: Option<Test<PortRange>>,
         /// `--tcp-flags`, `--syn` (TCP only).
         flags: Option<Test<TcpFlagTest>>,
+        /// `--tcp-option`: a kind of option that is there (TCP only).
+        option: Option<Test<u8>>,
     },
     /// `-m conntrack --ctstate`.
     CtState(Test<CtStates>),

@@ -120,6 +120,8 @@ pub struct TcpOptions {
     pub sack_permitted: bool,
     /// The highest right edge of the SACK blocks.
     pub sack_right_edge: Option<u32>,
+    /// The kinds that are there, also those that nothing else here reads.
+    pub kinds: crate::OptionKinds,
 }
 
 /// SCTP's own fields.

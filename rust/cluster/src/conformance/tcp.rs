@@ -79,6 +79,7 @@ fn read_options(opts: &Value) -> TcpOptions {
         window_scale: small("wscale").and_then(|scale| u8::try_from(scale).ok()),
         sack_permitted: small("sackok").is_some_and(|on| on != 0),
         sack_right_edge: edges.reduce(|a, b| if b.wrapping_sub(a) < 1 << 31 { b } else { a }),
+        ..TcpOptions::default()
     }
 }
 

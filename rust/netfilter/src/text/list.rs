@@ -100,10 +100,13 @@ fn put_match(out: &mut String, family: Family, test: &Match) {
     let _ = match test {
         Match::Src(_) | Match::Dst(_) | Match::In(_) | Match::Out(_) | Match::Proto(_) => return,
         Match::Comment(text) => write!(out, " /* {text} */"),
-        Match::Ports { proto, sport, dport, flags } => {
+        Match::Ports { proto, sport, dport, flags, option } => {
             let _ = write!(out, " {proto}");
             put_ports(out, "spt", *sport);
             put_ports(out, "dpt", *dport);
+            if let Some(test) = option {
+                let _ = write!(out, " option={}{}", if test.invert { "!" } else { "" }, test.value);
+            }
             match flags {
                 Some(test) => {
                     let not = if test.invert { "!" } else { "" };

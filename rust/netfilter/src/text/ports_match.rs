@@ -5,6 +5,7 @@ use kdp_packet::{Proto, flags};
 use super::Problem;
 use super::arguments::{Arguments, Opt};
 use super::matches::{Module, port_test};
+use super::values::number;
 use crate::{Match, PortRange, TcpFlagTest, Test};
 
 /// The ports of a protocol, and TCP's flags.
@@ -13,6 +14,7 @@ pub(super) struct Ports {
     sport: Option<Test<PortRange>>,
     dport: Option<Test<PortRange>>,
     flags: Option<Test<TcpFlagTest>>,
+    option: Option<Test<u8>>,
     /// Options that were there.
     seen: Vec<&'static str>,
 }
@@ -32,7 +34,7 @@ const ALL_FLAGS: u8 = 0x3f;
 
 impl Ports {
     pub(super) fn of(proto: Proto) -> Ports {
-        Ports { proto, sport: None, dport: None, flags: None, seen: Vec::new() }
+        Ports { proto, sport: None, dport: None, flags: None, option: None, seen: Vec::new() }
     }
 
     fn see(&mut self, option: &'static str) -> Result<(), Problem> {
@@ -68,7 +70,9 @@ impl Module for Ports {
                 self.flags = Some(Test { invert: option.invert, value });
             }
             "--tcp-option" if self.proto == Proto::TCP => {
-                return Err(Problem::option(option.name, "match \"tcp\""));
+                self.see("--tcp-option")?;
+                let value = option_kind(arguments.value(option.name)?)?;
+                self.option = Some(Test { invert: option.invert, value });
             }
             "--chunk-types" if self.proto == Proto::SCTP => {
                 return Err(Problem::option(option.name, "match \"sctp\""));
@@ -79,13 +83,19 @@ impl Module for Ports {
     }
 
     fn finish(self: Box<Self>) -> Result<Match, Problem> {
-        let Ports { proto, sport, dport, flags, .. } = *self;
-        Ok(Match::Ports { proto, sport, dport, flags })
+        let Ports { proto, sport, dport, flags, option, .. } = *self;
+        Ok(Match::Ports { proto, sport, dport, flags, option })
     }
 
     fn needs(&self) -> Option<Proto> {
         Some(self.proto)
     }
+}
+
+/// Source: iptables 1.8.9, `parse_tcp_option` in extensions/libxt_tcp.c: the end of the list cannot be asked for.
+fn option_kind(text: &str) -> Result<u8, Problem> {
+    let kind = number(text).and_then(|kind| u8::try_from(kind).ok()).filter(|kind| *kind > 0);
+    kind.ok_or_else(|| Problem::syntax(format!("--tcp-option: {text:?} is not between 1 and 255")))
 }
 
 fn flag_set(text: &str) -> Result<u8, Problem> {

@@ -147,10 +147,13 @@ fn put_match(out: &mut String, family: Family, test: &Match) {
         Match::Out(test) => write!(out, "{} -o {}", not(test.invert), print_device(&test.value)),
         Match::Proto(test) => write!(out, "{} -p {}", not(test.invert), protocol_name(test.value)),
         Match::Comment(text) => write!(out, " -m comment --comment {}", quote(text)),
-        Match::Ports { proto, sport, dport, flags } => {
+        Match::Ports { proto, sport, dport, flags, option } => {
             let _ = write!(out, " -m {}", protocol_name(*proto));
             put_ports(out, "--sport", *sport);
             put_ports(out, "--dport", *dport);
+            if let Some(test) = option {
+                let _ = write!(out, "{} --tcp-option {}", not(test.invert), test.value);
+            }
             return flags.iter().for_each(|flags| put_flags(out, *flags));
         }
         Match::CtState(test) => {

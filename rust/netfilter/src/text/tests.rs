@@ -118,8 +118,8 @@ fn what_is_wrong_is_named_with_its_line() {
             "rule-target-not-modelled: rules:3: target \"TEE\" is not modelled",
         ),
         (
-            "-A U -p tcp -m tcp --tcp-option 5",
-            "rule-option-not-modelled: rules:3: option \"--tcp-option\" of match \"tcp\" is not modelled",
+            "-A U -p sctp -m sctp --chunk-types any DATA",
+            "rule-option-not-modelled: rules:3: option \"--chunk-types\" of match \"sctp\" is not modelled",
         ),
         ("-A U -f", "rule-option-not-modelled: rules:3: option \"-f\" of a rule is not modelled"),
         (
@@ -383,5 +383,23 @@ fn other_words_for_extensions_are_read() {
             rule("filter", written, Family::V4).is_err_and(|error| error.starts_with("rule-syntax")),
             "{written}"
         );
+    }
+}
+
+#[test]
+fn a_tcp_option_is_asked_for_by_its_number() {
+    for (written, listed) in [
+        ("-A U -p tcp --tcp-option 4", "-A U -p tcp -m tcp --tcp-option 4"),
+        (
+            "-A U -p tcp -m tcp --syn --dport 80 ! --tcp-option 2 -j DROP",
+            "-A U -p tcp -m tcp --dport 80 ! --tcp-option 2 --tcp-flags FIN,SYN,RST,ACK SYN -j DROP",
+        ),
+    ] {
+        assert_eq!(rule("filter", written, Family::V4).as_deref(), Ok(listed), "{written}");
+    }
+    for wrong in ["0", "256", "mss"] {
+        let written = format!("-A U -p tcp -m tcp --tcp-option {wrong}");
+        let error = rule("filter", &written, Family::V4).unwrap_err();
+        assert!(error.contains(&format!("--tcp-option: {wrong:?} is not between 1 and 255")), "{error}");
     }
 }

@@ -3,7 +3,7 @@
 use kdp_packet::{Family, Headers, Proto};
 
 use super::Locality;
-use crate::{HeaderEdit, HeaderTest, TtlTest};
+use crate::{HeaderEdit, HeaderTest, Test, TtlTest};
 
 /// What rules changed in a packet's headers; the packet itself follows when its walk through the table is over.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -33,6 +33,7 @@ impl Edits {
                 tcp.options.present = true;
             }
             tcp.options.mss = Some(mss);
+            tcp.options.kinds.insert(MSS);
         }
     }
 
@@ -44,6 +45,15 @@ impl Edits {
     fn ttl(self, headers: &Headers) -> u8 {
         self.ttl.unwrap_or(headers.ttl)
     }
+}
+
+/// The kind of the option for the maximum segment size. Source: RFC 9293, 3.2.
+const MSS: u8 = 2;
+
+/// Whether a segment meets `--tcp-option`. Source: net/netfilter/xt_tcpudp.c, v6.12, `tcp_mt`.
+pub(super) fn has_option(test: Test<u8>, headers: &Headers, edits: Edits) -> bool {
+    let put_in = edits.mss.is_some() && test.value == MSS;
+    headers.tcp.is_some_and(|tcp| test.holds(put_in || tcp.options.kinds.contains(test.value)))
 }
 
 /// Source: net/netfilter/xt_dscp.c, xt_hl.c, xt_tcpmss.c, xt_iprange.c, v6.12.
@@ -174,5 +184,18 @@ mod tests {
         assert_eq!((edits.tos, edits.ttl), (Some(0x21), Some(0)));
         assert!(holds(&HeaderTest::Dscp(crate::Test::is(8)), &headers, edits));
         assert!(holds(&HeaderTest::Ttl(TtlTest::Lt(1)), &headers, edits));
+    }
+
+    #[test]
+    fn an_option_is_there_if_it_was_sent_or_put_in() {
+        let mut headers = syn(None, 0);
+        headers.tcp.as_mut().unwrap().options.kinds.insert(8);
+        let (mut edits, mss, stamps) = (Edits::default(), Test::is(2), Test::is(8));
+        assert!(has_option(stamps, &headers, edits) && !has_option(mss, &headers, edits));
+        assert!(has_option(Test::not(2), &headers, edits) && !has_option(Test::not(8), &headers, edits));
+        assert!(edit(HeaderEdit::TcpMss(Some(500)), &headers, &mut edits, &Path(1400)));
+        assert!(has_option(mss, &headers, edits));
+        edits.apply(&mut headers);
+        assert!(has_option(mss, &headers, Edits::default()));
     }
 }

@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use kdp_packet::{Cidr, Family, Headers, Proto};
+use kdp_packet::{Cidr, Family, Headers, OptionKinds, Proto};
 use kdp_sim::Time;
 use proptest::collection::vec;
 use proptest::option;
@@ -65,8 +65,10 @@ fn port_match(proto: Proto) -> impl Strategy<Value = Match> {
         .prop_map(|(mask, set)| TcpFlagTest { mask: mask & 0x3f, set: mask & set & 0x3f });
     let flags =
         option::weighted(0.2, test(flags)).prop_map(move |flags| flags.filter(|_| proto == Proto::TCP));
-    (option::weighted(0.2, test(ports())), option::weighted(0.8, test(ports())), flags)
-        .prop_map(move |(sport, dport, flags)| Match::Ports { proto, sport, dport, flags })
+    let kind = option::weighted(0.2, test(select(vec![2u8, 4, 254])));
+    let kind = kind.prop_map(move |kind| kind.filter(|_| proto == Proto::TCP));
+    (option::weighted(0.2, test(ports())), option::weighted(0.8, test(ports())), flags, kind)
+        .prop_map(move |(sport, dport, flags, option)| Match::Ports { proto, sport, dport, flags, option })
 }
 
 fn multiport() -> impl Strategy<Value = Match> {
@@ -279,6 +281,7 @@ pub(crate) fn packet(family: Family) -> impl Strategy<Value = Packet> {
             headers.fragment.offset = if later { 64 } else { 0 };
             if let Some(tcp) = &mut headers.tcp {
                 tcp.flags = flags;
+                tcp.options.kinds = OptionKinds::of(if flags & 1 == 1 { &[2, 4, 5, 180] } else { &[] });
             }
             Packet { headers, devices: [devices.0, devices.1], mark, ct, now: Time::from_secs(secs) }
         })

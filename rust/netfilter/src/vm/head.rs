@@ -168,7 +168,7 @@ impl<A: Address> Head<A> {
                 self.flags |= if test.invert { NOT_PROTO } else { 0 };
                 true
             }
-            Match::Ports { proto, sport, dport, flags: None } => {
+            Match::Ports { proto, sport, dport, flags: None, option: None } => {
                 let plain = |ports: &Option<crate::Test<PortRange>>| ports.is_none_or(|test| !test.invert);
                 if self.flags & PORTS != 0 || !self.is_of(*proto) || !plain(sport) || !plain(dport) {
                     return false;

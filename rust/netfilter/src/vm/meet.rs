@@ -85,13 +85,14 @@ pub(super) fn meets(
         Match::Out(test) => test.holds(test.value.matches(frame.out_device.unwrap_or(""))),
         Match::Proto(test) => test.holds(test.value == headers.proto),
         Match::Comment(_) => true,
-        Match::Ports { proto, sport, dport, flags } => {
+        Match::Ports { proto, sport, dport, flags, option } => {
             headers.proto == *proto
                 && has_ports(headers)
                 && port_holds(*sport, headers.sport)
                 && port_holds(*dport, headers.dport)
                 && (flags.is_none() || headers.proto != Proto::TCP || headers.tcp.is_some())
                 && flags_hold(*flags, headers.tcp_flags())
+                && option.is_none_or(|test| edit::has_option(test, headers, frame.edits))
         }
         Match::Multiport { side, ports } => has_ports(headers) && multiport_holds(*side, ports, headers),
         Match::Icmp(test) => headers.fragment.offset == 0 && icmp_holds(*test, headers),

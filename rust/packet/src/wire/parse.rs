@@ -7,7 +7,7 @@ use thiserror::Error;
 use super::Layout;
 use super::checksum::{internet_checksum, pseudo_header, sum, transport_checksum};
 use super::sctp;
-use crate::{Family, Fragment, Gre, Headers, Proto, Quoted, Tcp, TcpOptions, Tuple};
+use crate::{Family, Fragment, Gre, Headers, OptionKinds, Proto, Quoted, Tcp, TcpOptions, Tuple};
 
 /// A packet that a host throws away before any hook sees it.
 /// Source: Linux `ip_rcv_core`, `ip6_rcv_core`.
@@ -230,7 +230,8 @@ fn tcp(headers: &mut Headers, segment: &[u8]) -> bool {
 
 /// Source: RFC 9293 section 3.2 (kinds 0 to 2), RFC 7323 (3), RFC 2018 (4, 5).
 fn tcp_options(mut bytes: &[u8]) -> TcpOptions {
-    let mut options = TcpOptions { present: !bytes.is_empty(), ..TcpOptions::default() };
+    let kinds = OptionKinds::of(bytes);
+    let mut options = TcpOptions { present: !bytes.is_empty(), kinds, ..TcpOptions::default() };
     while let [kind, rest @ ..] = bytes {
         match kind {
             0 => break,

@@ -3,7 +3,7 @@ use std::net::IpAddr;
 use proptest::prelude::*;
 
 use super::*;
-use crate::{Headers, Proto, Tcp, TcpOptions, flags};
+use crate::{Headers, OptionKinds, Proto, Tcp, TcpOptions, flags};
 
 fn v4(last: u8) -> IpAddr {
     [10, 0, 0, last].into()
@@ -16,6 +16,8 @@ fn syn() -> Headers {
         mss: Some(1460),
         window_scale: Some(7),
         sack_permitted: true,
+        // With the one byte that fills the last word.
+        kinds: OptionKinds::of(&[2, 4, 0, 0, 4, 2, 3, 3, 0, 1]),
         ..TcpOptions::default()
     };
     headers.tcp = Some(Tcp { flags: flags::SYN, seq: 7, window: 64_240, options, ..Tcp::default() });

@@ -65,7 +65,7 @@ impl Writer<'_> {
         if self.port.affinity_seconds.is_some() {
             draft = draft.with(remember(&chain));
         }
-        let ports = Match::Ports { proto: protocol, sport: None, dport: None, flags: None };
+        let ports = Match::Ports { proto: protocol, sport: None, dport: None, flags: None, option: None };
         let target = Target::Dnat(NatRange::to(ip, Some(endpoint.port)));
         self.append(&chain, draft.with(ports).then(target));
     }

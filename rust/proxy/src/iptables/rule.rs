@@ -43,7 +43,7 @@ impl Draft {
 
     pub(super) fn dport(self, proto: Proto, port: u16) -> Draft {
         let dport = Some(Test::is(PortRange::one(port)));
-        self.with(Match::Ports { proto, sport: None, dport, flags: None })
+        self.with(Match::Ports { proto, sport: None, dport, flags: None, option: None })
     }
 
     pub(super) fn src_type_local(self) -> Draft {
