@@ -9,8 +9,8 @@ use super::expression::{begins, expression, kind_of, kinds, mapped, set_ref, val
 use super::symbols::{self, is_bitmask};
 use super::values;
 use crate::nft::{
-    Comparison, Expr, Limit, Load, MapsTo, Nat, NatKind, Quota, Reject, Right, Rule, Settable, Span,
-    Statement, TableFamily, Transport, Type, UpdateOp,
+    Comparison, Element, Expr, Limit, Load, MapsTo, Nat, NatKind, Quota, Reject, Right, Rule, SetRef,
+    Settable, Span, Statement, TableFamily, Transport, Type, UpdateOp,
 };
 use crate::{Error, NatRange, PortRange};
 
@@ -112,7 +112,9 @@ fn compared(cursor: &mut Cursor<'_>, left: Expr) -> Result<Statement, Error> {
     let sign = COMPARISONS.into_iter().find(|(sign, _)| cursor.sign(sign)).map(|(_, comparison)| comparison);
     let comparison = sign.unwrap_or(Comparison::Equal);
     if cursor.at_sign("{") || cursor.peek().is_some_and(|word| word.starts_with('@')) {
-        let right = Right::Set(set_ref(cursor, &kinds(&left), None)?);
+        let set = set_ref(cursor, &kinds(&left), None)?;
+        let any_bit = plain && sign.is_none() && is_bitmask(kind);
+        let right = lone_value(&set, any_bit).unwrap_or(Right::Set(set));
         return Ok(Statement::Match { left, comparison, right });
     }
     if is_bitmask(kind) {
@@ -124,6 +126,16 @@ fn compared(cursor: &mut Cursor<'_>, left: Expr) -> Result<Statement, Error> {
     let masked = if plain { kind } else { Type::Integer };
     let span = values::span(cursor, if matches!(kind, Type::Mark) { kind } else { masked })?;
     Ok(Statement::Match { left, comparison, right: Right::Span(span) })
+}
+
+/// A set of the rule's own with one element is a comparison with that element.
+/// Source: nftables 1.0.6, src/evaluate.c, `expr_evaluate_relational`.
+fn lone_value(set: &SetRef, any_bit: bool) -> Option<Right> {
+    let SetRef::Anonymous(elements) = set else { return None };
+    let [Element { key, timeout: None, comment: None, data: None }] = &**elements else { return None };
+    let [span] = key.as_slice() else { return None };
+    let bits = u32::try_from(span.first).ok().filter(|_| any_bit);
+    Some(bits.map_or(Right::Span(*span), Right::AnyBit))
 }
 
 fn bit_list(cursor: &mut Cursor<'_>, kind: Type) -> Result<u32, Error> {

@@ -225,3 +225,21 @@ fn errors_of_the_rule_set_name_the_line() {
     assert_eq!(error.to_string(), "-:4: table ip t: chain b does not exist");
     assert_eq!(error.code(), "ruleset-unknown-chain");
 }
+
+#[test]
+fn a_set_of_one_element_is_a_comparison() {
+    // Each pair was checked against nftables v1.0.6.
+    for (written, listed_as) in [
+        ("iifname { lo } accept", "iifname \"lo\" accept"),
+        ("ip saddr != { 10.0.0.0/8 } drop", "ip saddr != 10.0.0.0/8 drop"),
+        ("tcp dport { 80-90 } accept", "tcp dport 80-90 accept"),
+        ("tcp flags { syn | ack } accept", "tcp flags syn,ack accept"),
+        ("tcp flags != { syn } accept", "tcp flags != syn accept"),
+        ("ct state { new } accept", "ct state new accept"),
+        ("ct state == { new } accept", "ct state == new accept"),
+        ("meta mark & 0xff { 5 } accept", "meta mark & 0x000000ff == 0x00000005 accept"),
+        ("ip saddr . tcp dport { 10.0.0.1 . 80 } accept", "ip saddr . tcp dport { 10.0.0.1 . 80 } accept"),
+    ] {
+        assert_eq!(listed("ip", "", written), listed_as, "{written}");
+    }
+}
