@@ -25,8 +25,7 @@ def recorded(name: str) -> Iterator[tuple[str, str]]:
 
 
 def printed(run: Run, command: str) -> str:
-    now = ("--now", NOW) if command.startswith("get ") else ()
-    done = run(*shlex.split(command), "-n", "shop", "-q", "-f", str(CASES / "world.yaml"), *now)
+    done = run(*shlex.split(command), "-n", "shop", "-q", "-f", str(CASES / "world.yaml"), "--now", NOW)
     assert done.err == ""
     return done.out
 
@@ -40,5 +39,11 @@ def same(out: str, expected: str) -> bool:
 
 @pytest.mark.parametrize(("command", "expected"), list(recorded("get.txt")))
 def test_get(run: Run, command: str, expected: str) -> None:
+    out = printed(run, command)
+    assert same(out, expected), f"{out}\n--- kubectl:\n{expected}"
+
+
+@pytest.mark.parametrize(("command", "expected"), list(recorded("describe.txt")))
+def test_describe(run: Run, command: str, expected: str) -> None:
     out = printed(run, command)
     assert same(out, expected), f"{out}\n--- kubectl:\n{expected}"

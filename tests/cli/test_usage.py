@@ -17,7 +17,7 @@ from tests.cli.conftest import EXAMPLE, Run
     ("arguments", "said"),
     [
         (["gte", "svc"], "error[usage]: no command 'gte'; did you mean get?"),
-        (["zzz"], "commands: get, explain, trace"),
+        (["zzz"], "commands: get, describe, explain, trace"),
         (["get", "svc", "--namespac", "x"], "error[usage]: No such option"),
         (["get"], "error[usage]: Missing argument"),
         (["get", "svc"], "error[no-objects]: no objects: give them with -f FILE"),

@@ -24,6 +24,7 @@ EXIT_INTERRUPTED = 130
 
 COMMANDS = {
     "get": "List objects in kubectl's own columns.",
+    "describe": "Tell of objects at length, in kubectl's own text.",
     "explain": "Say why a Service or ServiceMonitor works or does not, with the nearest fix.",
     "trace": "Follow one connection, or explore all that can become of it.",
     "rules": "Print the rules of a node.",

@@ -7,7 +7,7 @@ from datetime import datetime
 
 from kdp.columns.column import AGE, Cell, Column, Columns, Json, none_if_empty
 
-__all__ = ["NAMESPACE", "NODE"]
+__all__ = ["NAMESPACE", "NODE", "roles_of"]
 
 ROLE_PREFIX = "node-role.kubernetes.io/"
 ROLE_LABEL = "kubernetes.io/role"
@@ -21,12 +21,17 @@ def _status(node: Json, _: datetime | None) -> str:
     return words.get(ready, "NotReady") + unschedulable
 
 
-def _roles(node: Json, _: datetime | None) -> str:
+def roles_of(node: Json) -> str:
+    """List the roles that a Node's labels name."""
     labels = node["metadata"].get("labels") or {}
     roles = {key.removeprefix(ROLE_PREFIX) for key in labels if key.startswith(ROLE_PREFIX)}
     if labels.get(ROLE_LABEL):
         roles.add(labels[ROLE_LABEL])
     return none_if_empty(",".join(sorted(roles - {""})))
+
+
+def _roles(node: Json, _: datetime | None) -> str:
+    return roles_of(node)
 
 
 def _info(key: str, empty: str) -> Cell:

@@ -7,21 +7,17 @@ their letters; objects without the field first.
 from __future__ import annotations
 
 import functools
-import re
 from collections.abc import Sequence
-from decimal import Decimal
 from typing import Any, TypeVar
 
 from kdp.errors import UsageError
 from kdp.printers.custom_columns import relaxed
 from kdp.printers.jsonpath import JsonPath
+from kdp.printers.quantity import quantity_of
 
 __all__ = ["sort_by"]
 
 T = TypeVar("T")
-QUANTITY = re.compile(r"([+-]?(?:\d+\.?\d*|\.\d+))(?:([numkMGTPE]|[KMGTPE]i)|[eE]([+-]?\d+))?")
-# Source: apimachinery, pkg/api/resource/suffix.go.
-POWERS = {"n": -9, "u": -6, "m": -3, "k": 3, "M": 6, "G": 9, "T": 12, "P": 15, "E": 18}
 # Go's sort inserts up to this many, and then the order of equals is known. Source: Go 1.26, sort/zsortfunc.go.
 INSERTED_MAX = 12
 NOTHING = object()
@@ -72,18 +68,8 @@ def _less(field: str, one: Any, other: Any) -> bool:  # noqa: ANN401 -- any JSON
             return bool(one < other)
     if not isinstance(one, str) or not isinstance(other, str):
         raise _unsortable(field, one)
-    left, right = _quantity(one), _quantity(other)
+    left, right = quantity_of(one), quantity_of(other)
     return one < other if left is None or right is None else left < right
-
-
-def _quantity(text: str) -> Decimal | None:
-    found = QUANTITY.fullmatch(text)
-    if found is None:
-        return None
-    number, suffix, exponent = Decimal(found[1]), found[2] or "", found[3]
-    if suffix.endswith("i"):
-        return number * Decimal(1024) ** ("KMGTPE".index(suffix[0]) + 1)
-    return number.scaleb(POWERS.get(suffix, 0) + int(exponent or 0))
 
 
 def _unsortable(field: str, value: object) -> UsageError:
