@@ -125,6 +125,8 @@ pub enum Match {
     ReversePath(ReversePath),
     /// `-m limit`.
     Limit(Limit),
+    /// `-m quota --quota`: passes while its bytes last.
+    Quota(Test<u64>),
     /// `-m statistic`.
     Statistic(Statistic),
     /// `-m recent`.

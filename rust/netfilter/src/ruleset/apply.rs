@@ -299,7 +299,7 @@ impl<'a> Work<'a> {
         let mut cells = SmallVec::new();
         for test in &rule.matches {
             match test {
-                Match::Statistic(Statistic::Nth { .. }) | Match::Limit(_) => {
+                Match::Statistic(Statistic::Nth { .. }) | Match::Limit(_) | Match::Quota(_) => {
                     cells.push(self.set.slots.take());
                 }
                 Match::Recent(recent) => cells.push(self.set.lists.hold(&recent.name)),
@@ -467,7 +467,13 @@ impl Ruleset {
     fn let_go(&mut self, rule: &Installed) {
         self.slots.release(rule.slot);
         let with_state = |test: &&Match| {
-            matches!(test, Match::Statistic(Statistic::Nth { .. }) | Match::Limit(_) | Match::Recent(_))
+            matches!(
+                test,
+                Match::Statistic(Statistic::Nth { .. })
+                    | Match::Limit(_)
+                    | Match::Quota(_)
+                    | Match::Recent(_)
+            )
         };
         for (test, cell) in rule.rule.matches.iter().filter(with_state).zip(&rule.cells) {
             match test {

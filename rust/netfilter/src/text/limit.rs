@@ -1,10 +1,10 @@
-//! `-m limit` and `-m rpfilter`.
+//! `-m limit`, `-m quota` and `-m rpfilter`.
 
 use super::Problem;
 use super::arguments::{Arguments, Opt};
-use super::matches::{Module, once, positive};
+use super::matches::{Module, missing, once, positive};
 use super::values::number;
-use crate::{Limit, Match, ReversePath};
+use crate::{Limit, Match, ReversePath, Test};
 
 /// Periods by their names. Source: iptables 1.8.9, `rates` in extensions/libxt_limit.c.
 const PERIODS: [(&str, u32); 4] = [("second", 1), ("minute", 60), ("hour", 3_600), ("day", 86_400)];
@@ -80,6 +80,27 @@ pub(super) fn print_limit(limit: Limit) -> String {
 /// `-m limit` as `iptables -L` lists it.
 pub(super) fn list_limit(limit: Limit) -> String {
     format!(" limit: avg {} burst {}", print_rate(limit), limit.burst)
+}
+
+/// `-m quota`.
+#[derive(Default)]
+pub(super) struct Quotas(Option<Test<u64>>);
+
+impl Module for Quotas {
+    fn take(&mut self, option: &Opt<'_>, arguments: &mut Arguments<'_>) -> Result<bool, Problem> {
+        if option.name != "--quota" {
+            return Ok(false);
+        }
+        let text = arguments.value(option.name)?;
+        let value = text
+            .parse()
+            .map_err(|_| Problem::syntax(format!("--quota: {text:?} is not a number of bytes below 2^64")))?;
+        once(&mut self.0, option, Test { invert: option.invert, value })
+    }
+
+    fn finish(self: Box<Self>) -> Result<Match, Problem> {
+        self.0.map(Match::Quota).ok_or_else(|| missing("quota", "--quota"))
+    }
 }
 
 /// `-m rpfilter`.

@@ -144,6 +144,7 @@ fn put_match(out: &mut String, family: Family, test: &Match) {
         }
         Match::Header(test) => write!(out, "{}", header::list_header(family, test)),
         Match::ReversePath(test) => write!(out, " rpfilter{}", limit::print_reverse_path("", *test)),
+        Match::Quota(test) => write!(out, " quota: {} bytes", test.value),
         Match::Limit(limit) => write!(out, "{}", limit::list_limit(*limit)),
         Match::Statistic(Statistic::Random(test)) => {
             let probability = f64::from(test.value) / f64::from(CERTAIN);

@@ -52,6 +52,7 @@ pub(super) fn module(name: &str, family: Family) -> Option<Box<dyn Module>> {
         "ttl" if family == Family::V4 => Box::new(header::Field::of("ttl", "--ttl")),
         "hl" if family == Family::V6 => Box::new(header::Field::of("hl", "--hl")),
         "iprange" => Box::<header::Ranges>::default(),
+        "quota" => Box::<limit::Quotas>::default(),
         "limit" => Box::<limit::Limits>::default(),
         "rpfilter" => Box::<limit::ReversePaths>::default(),
         "mark" => Box::<Mark>::default(),

@@ -193,6 +193,7 @@ fn put_match(out: &mut String, family: Family, test: &Match) {
         Match::Header(test) => write!(out, "{}", header::print_header(family, test)),
         Match::ReversePath(test) => write!(out, " -m rpfilter{}", limit::print_reverse_path("--", *test)),
         Match::Limit(limit) => write!(out, "{}", limit::print_limit(*limit)),
+        Match::Quota(test) => write!(out, " -m quota{} --quota {}", not(test.invert), test.value),
         Match::Statistic(statistic) => return put_statistic(out, *statistic),
         Match::Recent(recent) => return put_recent(out, family, recent),
         // Two blanks: so does iptables 1.8.9 (extensions/libxt_nfacct.c, `nfacct_save`).

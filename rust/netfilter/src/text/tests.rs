@@ -403,3 +403,12 @@ fn a_tcp_option_is_asked_for_by_its_number() {
         assert!(error.contains(&format!("--tcp-option: {wrong:?} is not between 1 and 255")), "{error}");
     }
 }
+
+#[test]
+fn a_quota_is_a_number_of_bytes() {
+    for listed in ["-A U -m quota --quota 1000 -j ACCEPT", "-A U -m quota ! --quota 18446744073709551615"] {
+        assert_eq!(rule("filter", listed, Family::V4).as_deref(), Ok(listed));
+    }
+    let error = rule("filter", "-A U -m quota --quota 1k", Family::V4).unwrap_err();
+    assert!(error.contains("--quota: \"1k\" is not a number of bytes below 2^64"), "{error}");
+}

@@ -192,6 +192,14 @@ mod tests {
         headers.tcp.as_mut().unwrap().options.kinds.insert(8);
         let (mut edits, mss, stamps) = (Edits::default(), Test::is(2), Test::is(8));
         assert!(has_option(stamps, &headers, edits) && !has_option(mss, &headers, edits));
+        let ports = crate::Match::Ports {
+            proto: Proto::TCP,
+            sport: None,
+            dport: None,
+            flags: None,
+            option: Some(stamps),
+        };
+        assert!(!ports.is_alike(), "a later segment of the flow may lack it");
         assert!(has_option(Test::not(2), &headers, edits) && !has_option(Test::not(8), &headers, edits));
         assert!(edit(HeaderEdit::TcpMss(Some(500)), &headers, &mut edits, &Path(1400)));
         assert!(has_option(mss, &headers, edits));

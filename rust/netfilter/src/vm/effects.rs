@@ -31,6 +31,7 @@ pub struct Effects {
     pub recent: RecentLists,
     nth: Arc<Cells<u32>>,
     limits: Arc<Cells<Bucket>>,
+    quotas: Arc<Cells<u64>>,
     counters: Option<Arc<Counters>>,
     accounts: Arc<BTreeMap<Arc<str>, Count>>,
 }
@@ -130,6 +131,16 @@ impl Effects {
         left.is_some()
     }
 
+    /// Whether what is left of a quota of `bytes` covers a packet. One that it does not cover empties it.
+    ///
+    /// Source: net/netfilter/xt_quota.c, v6.12, `quota_mt`.
+    pub(crate) fn lasts(&mut self, cell: Slot, bytes: u64, length: u16) -> bool {
+        let left = Arc::make_mut(&mut self.quotas).get_mut(cell, || bytes);
+        let covered = left.checked_sub(u64::from(length));
+        *left = covered.unwrap_or(0);
+        covered.is_some()
+    }
+
     /// Whether this is the packet of the period that an `nth` test passes.
     ///
     /// Source: net/netfilter/xt_statistic.c, v6.12; the start is iptables' (extensions/libxt_statistic.c).
@@ -178,6 +189,13 @@ mod tests {
         let later = Slot { born: 1, ..SLOT };
         let passes: Vec<bool> = (0..6).map(|_| effects.nth(later, 3, 1)).collect();
         assert_eq!(passes, [false, true, false, false, true, false]);
+    }
+
+    #[test]
+    fn a_packet_that_a_quota_does_not_cover_empties_it() {
+        let mut effects = Effects::new();
+        let passes = [40, 50, 20, 10].map(|length| effects.lasts(SLOT, 100, length));
+        assert_eq!(passes, [true, true, false, false]);
     }
 
     #[test]

@@ -127,6 +127,7 @@ fn other_match() -> impl Strategy<Value = Match> {
         (option::of(test(types())), test(types()))
             .prop_map(|(src, dst)| Match::AddrType { src, dst: Some(dst) }),
         statistic().prop_map(Match::Statistic),
+        test(select(vec![0u64, 80, 1000])).prop_map(Match::Quota),
         recent().prop_map(Match::Recent),
         text().prop_filter("a counter has a name", |text| !text.is_empty()).prop_map(Match::Nfacct),
     ]

@@ -15,7 +15,9 @@ impl Match {
     /// Whether asking changes anything: then the order in which tests are asked shows.
     pub(crate) fn has_effect(&self) -> bool {
         match self {
-            Match::Statistic(_) | Match::Recent(_) | Match::Nfacct(_) | Match::Limit(_) => true,
+            Match::Statistic(_) | Match::Recent(_) | Match::Nfacct(_) | Match::Limit(_) | Match::Quota(_) => {
+                true
+            }
             Match::Src(_)
             | Match::Dst(_)
             | Match::In(_)
@@ -60,8 +62,10 @@ impl Match {
             | Match::AddrTypeOn { .. }
             | Match::ConnMark(_)
             | Match::ReversePath(_) => true,
-            // Of a flow's segments some push and some do not; the other flags are alike.
-            Match::Ports { flags, .. } => flags.is_none_or(|test| test.value.mask & flags::PSH == 0),
+            // Of a flow's segments some push and some do not; the other flags are alike. Options come and go.
+            Match::Ports { flags, option, .. } => {
+                option.is_none() && flags.is_none_or(|test| test.value.mask & flags::PSH == 0)
+            }
             _ => false,
         }
     }
@@ -122,6 +126,7 @@ pub(super) fn meets(
         Match::Header(test) => edit::holds(test, headers, frame.edits),
         Match::ReversePath(test) => comes_back(*test, frame, locality) != test.invert,
         Match::Limit(limit) => effects.within(next(cells), *limit, frame.now),
+        Match::Quota(test) => test.holds(effects.lasts(next(cells), test.value, frame.length())),
         Match::Statistic(Statistic::Random(test)) => test.holds(choose.bernoulli(test.value)),
         Match::Statistic(Statistic::Nth { invert, every, packet }) => {
             effects.nth(next(cells), *every, *packet) != *invert
