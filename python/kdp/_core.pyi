@@ -269,7 +269,7 @@ class Cluster:
     def resolve(self, question: str) -> bytes:
         """DNS as a Pod does it.
 
-        `question`: {"from": "pod/NS/NAME", "name": text}. JSON: {"queries": [...], "answer": ip or null}.
+        `question`: {"from": "pod/NS/NAME", "name": text}. JSON of kind Resolution (docs/json-output.md).
         """
 
     def connect(self, question: str) -> bytes:

@@ -237,6 +237,20 @@ class Cluster(Running):
         question = _question(source, to, namespace, protocol, sport, via)
         return Exploration(json.loads(self.core.explore(question)))
 
+    def resolve(self, name: str, source: str) -> dict[str, Any]:
+        """Resolve a name as ``pod/NS/NAME``, ``node/NAME`` or an address does: every query with its answer.
+
+        JSON of kind Resolution (docs/json-output.md).
+        """
+        question = json.dumps({"from": source, "name": name})
+        found: dict[str, Any] = json.loads(self.core.resolve(question))
+        client = found["from"]
+        policy = None
+        if client.get("kind") == "pod":
+            pod = self.get("Pod", client["name"], namespace=client["namespace"])[0]
+            policy = pod["spec"].get("dnsPolicy") or "ClusterFirst"
+        return found | {"dnsPolicy": policy}
+
     @cached_property
     def endpoint_names(self) -> dict[str, str]:
         """Names of the Pods that have an address, ``NAMESPACE/NAME`` by address."""

@@ -8,6 +8,7 @@ import click
 
 from kdp.cli.get import newest, parse_moment
 from kdp.cli.get_wanted import Filters, find, read_wanted
+from kdp.cli.names import complete_object
 from kdp.cli.session import Session, cluster_options
 
 __all__ = ["command"]
@@ -16,7 +17,13 @@ EXIT_MISSING = 1
 
 
 @click.command("describe")
-@click.argument("what", nargs=-1, required=True, metavar="TYPE[,TYPE...] [NAME...] | TYPE/NAME ...")
+@click.argument(
+    "what",
+    nargs=-1,
+    required=True,
+    metavar="TYPE[,TYPE...] [NAME...] | TYPE/NAME ...",
+    shell_complete=complete_object,
+)
 @click.option("-A", "--all-namespaces", is_flag=True, help="In every namespace.")
 @click.option("-l", "--selector", metavar="SELECTOR", help="Only objects with these labels.")
 @click.option(

@@ -12,6 +12,7 @@ import click
 
 from kdp.cli.get_output import Output, OutputOption, as_one, printer
 from kdp.cli.get_wanted import Filters, Found, find, is_one, read_wanted
+from kdp.cli.names import complete_object
 from kdp.cli.session import Session, cluster_options
 
 if TYPE_CHECKING:
@@ -27,7 +28,13 @@ EXIT_MISSING = 1
 
 
 @click.command("get")
-@click.argument("what", nargs=-1, required=True, metavar="TYPE[,TYPE...] [NAME...] | TYPE/NAME ...")
+@click.argument(
+    "what",
+    nargs=-1,
+    required=True,
+    metavar="TYPE[,TYPE...] [NAME...] | TYPE/NAME ...",
+    shell_complete=complete_object,
+)
 @click.option("-A", "--all-namespaces", is_flag=True, help="In every namespace.")
 @click.option(
     "-l", "--selector", metavar="SELECTOR", help="Only objects with these labels: app=web,tier!=db."

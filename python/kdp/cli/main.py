@@ -27,6 +27,8 @@ COMMANDS = {
     "describe": "Tell of objects at length, in kubectl's own text.",
     "explain": "Say why a Service or ServiceMonitor works or does not, with the nearest fix.",
     "trace": "Follow one connection, or explore all that can become of it.",
+    "dns": "Ask cluster DNS as a Pod does.",
+    "targets": "List what a Prometheus would scrape.",
     "rules": "Print the rules of a node.",
     "packet": "Send packets through one box with rules of your own.",
     "replay": "Send a capture (pcap, pcapng) through one box.",

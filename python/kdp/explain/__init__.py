@@ -21,7 +21,8 @@ __all__ = ["Evidence", "Explanation", "Finding", "Fix", "explain"]
 def explain(cluster: Cluster, what: str, *, namespace: str | None = None) -> Explanation:
     """Explain ``svc/NAME`` or ``servicemonitor/NAME``; without ``namespace`` the only one of that name.
 
-    ``label/KEY=VALUE`` tells of everything that selects by a label. A name may also be ``TYPE/NAMESPACE/NAME``. A name
+    ``label/KEY=VALUE`` tells of everything that selects by a label, ``access/svc/NAME`` of what a client and a monitor
+    get. A name may also be ``TYPE/NAMESPACE/NAME``. A name
     that is not there raises ``no-such-object``, one that several namespaces have ``name-ambiguous``.
     """
     kind_name, slash, name = what.partition("/")
@@ -29,6 +30,8 @@ def explain(cluster: Cluster, what: str, *, namespace: str | None = None) -> Exp
         from kdp.explain.label import explain_label
 
         return explain_label(cluster, name)
+    if kind_name == "access":
+        return _access(cluster, name, namespace)
     if not slash or not name:
         raise bad_argument("explain(what=...)", f"{what!r}: write svc/NAME or servicemonitor/NAME")
     space, slash, rest = name.partition("/")
@@ -47,5 +50,15 @@ def explain(cluster: Cluster, what: str, *, namespace: str | None = None) -> Exp
 
         return explain_service(facts)
     from kdp.explain.monitor import explain_monitor
+    from kdp.explain.monitor_chain import walk_chain
 
-    return explain_monitor(facts)
+    return walk_chain(cluster, namespace, name, explain_monitor(facts))
+
+
+def _access(cluster: Cluster, what: str, namespace: str | None) -> Explanation:
+    from kdp.explain.access import explain_access
+
+    kind, slash, name = what.partition("/")
+    if not slash or not name or find_kind(kind).kind != "Service":
+        raise bad_argument("explain(what=...)", f"access/{what!r}: write access/svc/NAME")
+    return explain_access(cluster, namespace or cluster.namespace_of("Service", name), name)

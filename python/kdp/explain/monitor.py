@@ -1,7 +1,6 @@
 """Why a ServiceMonitor finds no Service: its selector against the Services' own labels.
 
-Only this part of the chain is looked at; that a Prometheus selects the monitor, and that targets survive relabeling,
-comes later, and the explanation says so.
+The links before and behind it are told by ``monitor_chain``.
 Source: prometheus-operator 0.93.0, pkg/prometheus/promcfg.go, generateServiceMonitorConfig.
 """
 
@@ -16,10 +15,6 @@ from kdp.explain.patch import kubectl_patch, nested
 __all__ = ["explain_monitor"]
 
 Json = Mapping[str, Any]
-LATER = (
-    "only the monitor's selector, namespaces and ports were looked at; whether a Prometheus selects this monitor, and "
-    "what relabeling drops, this command does not say yet"
-)
 
 
 def explain_monitor(facts: Json) -> Explanation:
@@ -30,14 +25,14 @@ def explain_monitor(facts: Json) -> Explanation:
     if not count:
         finding = _no_service(name, facts)
         summary = "it selects no Service, so Prometheus has no target from it"
-        return Explanation(name, "broken", summary, findings=[finding], notes=[LATER])
+        return Explanation(name, "broken", summary, findings=[finding])
     services = facts["selected"]["services"]
     findings = [finding for service in services for finding in _service_findings(name, monitor, service)]
     evidence = [Evidence(_service(each), "metadata.labels", each["labels"]) for each in services]
     summary = f"it selects {'1 Service' if count == 1 else f'{count} Services'}"
     broken = bool(findings) and len({finding.evidence[0].object for finding in findings}) > 0 and count == 1
     verdict = "broken" if broken else "unknown" if findings else "works"
-    return Explanation(name, verdict, summary, findings=findings, evidence=evidence, notes=[LATER])
+    return Explanation(name, verdict, summary, findings=findings, evidence=evidence)
 
 
 def _no_service(name: str, facts: Json) -> Finding:

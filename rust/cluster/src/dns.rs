@@ -38,8 +38,10 @@ impl Cluster {
         let from = From::parse(&asked.from, "default")?;
         let client = Client::of(&self.world, &from, None, &asked.name)?;
         let found = self.look_up(&asked.name, &client);
+        let conf = self.resolv_conf(&client);
         Ok(json!({
             "apiVersion": "kdp.dev/v1alpha1", "kind": "Resolution", "from": client.shown, "name": asked.name,
+            "resolvConf": {"clusterDns": conf.cluster_dns, "search": conf.search, "ndots": conf.ndots},
             "queries": found.queries, "answer": found.addrs.first().map(ToString::to_string),
             "reason": found.addrs.is_empty().then_some(found.why),
         }))
