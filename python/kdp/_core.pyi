@@ -32,7 +32,7 @@ def releases() -> list[str]:
 def rules_support(kind: str, text: str, name: str) -> str:
     """What of a text of rules is not modelled, or wrong: all of it, in the order of its lines.
 
-    `kind`: `iptables`, `ip6tables`, `nft`, or `auto`; `name`: what the text is called in messages.
+    `kind`: `iptables`, `ip6tables`, `nft`, `ipset`, or `auto`; `name`: what the text is called in messages.
     JSON: {"kind": "nft", "findings": [{"line": 3, "text": "...", "code": "...", "message": "..."}]}.
     """
 
@@ -110,11 +110,12 @@ class Host:
     def load_rules(self, tool: str, text: str, noflush: bool, now: int = 0) -> None:
         """`tool`: `iptables` or `ip6tables`; `text`: what its -restore takes. All or nothing.
 
+        `ipset`: what `ipset restore` takes; timeouts begin at `now`.
         `nft`: what `nft -f` takes, which never flushes by itself; timeouts of its elements begin at `now`.
         """
 
-    def rules(self, tool: str) -> str:
-        """The rules as `iptables-save` or `ip6tables-save` lists them."""
+    def rules(self, tool: str, now: int = 0) -> str:
+        """The rules as `iptables-save` or `ip6tables-save` lists them; of `ipset` the sets at `now`."""
 
     def receive(self, device: str, packet: bytes, now: int, mark: int = 0) -> bytes:
         """A packet comes in by `device`, with a mark.

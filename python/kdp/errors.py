@@ -149,6 +149,8 @@ CODES: dict[str, type[KdpError]] = {
     "rule-expression-not-modelled": UnsupportedRuleError,
     "nft-unknown-table": RuleError,
     "nft-unknown-set": RuleError,
+    "ipset-unknown-set": RuleError,
+    "ipset-refused": RuleError,
     "nft-unknown-object": RuleError,
     "nft-set-exists": RuleError,
     "nft-set-in-use": RuleError,

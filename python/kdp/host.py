@@ -85,15 +85,19 @@ class Host:
         """Load what ``iptables-restore`` (or ``ip6tables``) takes; ``flush`` False is its ``--noflush``.
 
         With ``tool="nft"`` what ``nft -f`` takes: it adds to what is there unless it says ``flush`` itself.
+        With ``tool="ipset"`` what ``ipset restore`` takes; sets come before the rules that ask for them.
         """
-        if tool == "nft":
+        if tool in ("nft", "ipset"):
             self._core.load_rules(tool, text, noflush=True, now=self._now)
         else:
             self._core.load_rules(tool, text, not flush)
 
     def rules(self, *, tool: str = "iptables") -> str:
-        """The rules as ``iptables-save`` lists them, with ``tool="nft"`` as ``nft list ruleset`` does."""
-        return self._core.rules(tool)
+        """The rules as ``iptables-save`` lists them, with ``tool="nft"`` as ``nft list ruleset`` does.
+
+        With ``tool="ipset"`` the sets as ``ipset -sorted save`` lists them.
+        """
+        return self._core.rules(tool, self._now)
 
     def receive(self, device: str, packet: bytes, *, mark: int = 0) -> PacketResult:
         """Let a packet (IPv4 or IPv6, from its IP header on) arrive by a device, with a mark if it has one there."""

@@ -111,6 +111,10 @@ impl Host {
 
     /// Changes the rules; all of the transaction or nothing.
     pub fn apply(&mut self, transaction: &Transaction) -> Result<Applied, kdp_netfilter::Error> {
+        // Source: iptables 1.8.9, extensions/libxt_set.h `get_set_byname`: a set is there before a rule that asks for it.
+        if let Some((by, set)) = transaction.missing_set(|name| self.effects.sets.contains(name)) {
+            return Err(kdp_netfilter::Error::UnknownSet { by, set: set.to_string() });
+        }
         self.rules_version += 1;
         let applied = Arc::make_mut(&mut self.rulesets[transaction.family as usize]).apply(transaction)?;
         // Source: net/netfilter/xt_connbytes.c `connbytes_mt_check`, v6.12: it switches counting on, and nobody off again.

@@ -171,6 +171,20 @@ pub enum Error {
         /// The family of the rule set.
         allowed: &'static str,
     },
+    /// A rule, or a line of ipset's, names a set that is not there.
+    #[error("{by}: set {set} does not exist")]
+    UnknownSet {
+        /// Who names it.
+        by: String,
+        /// The set.
+        set: String,
+    },
+    /// What a set does not take.
+    #[error("{why}")]
+    SetRefused {
+        /// Set, element, and what keeps it out.
+        why: String,
+    },
     /// What the rule set says of a line.
     #[error("{place}: {error}")]
     AtLine {
@@ -249,6 +263,8 @@ impl std::fmt::Display for Place {
 
 /// Every code that [`Error::code`] gives.
 pub const CODES: &[&str] = &[
+    "ipset-refused",
+    "ipset-unknown-set",
     "nft-element-exists",
     "nft-no-such-element",
     "nft-set-exists",
@@ -316,6 +332,8 @@ impl Error {
             Error::RuleNumber { .. } => "ruleset-rule-number",
             Error::ChainExists { .. } => "ruleset-chain-exists",
             Error::TargetNotAtHook { .. } => "ruleset-target-not-at-hook",
+            Error::UnknownSet { .. } => "ipset-unknown-set",
+            Error::SetRefused { .. } => "ipset-refused",
             Error::AtLine { error, .. } => error.code(),
             Error::Nft(error) => error.code(),
             Error::Syntax { .. } => "rule-syntax",

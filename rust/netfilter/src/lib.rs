@@ -5,6 +5,7 @@
 
 pub mod conntrack;
 mod error;
+pub mod ipset;
 mod name;
 pub mod nat;
 pub mod nft;
@@ -20,8 +21,8 @@ pub use name::Name;
 pub use rule::{
     AddrType, AddrTypes, ConnBytes, ConnMark, ConnMeasure, ConntrackTest, CtState, CtStates, DevicePattern,
     DeviceSide, HeaderEdit, HeaderTest, IcmpType, Limit, Log, Match, NatRange, PortRange, PortSide,
-    PrefixTranslation, Recent, RecentOp, RejectWith, ReversePath, Rule, Statistic, Target, TcpFlagTest, Test,
-    TtlTest, Unknown, ZoneSide,
+    PrefixTranslation, Recent, RecentOp, RejectWith, ReversePath, Rule, SetSides, SetTest, Statistic, Target,
+    TcpFlagTest, Test, TtlTest, Unknown, ZoneSide,
 };
 pub use ruleset::{Applied, Chain, ChainId, DEPTH_MAX, Hook, Installed, Ruleset, Slot};
 pub use transaction::{Op, Policy, Table, Transaction};

@@ -8,11 +8,13 @@ use kdp_packet::{Cidr, Proto};
 mod connection;
 mod header;
 mod prefix;
+mod set;
 mod unknown;
 
 pub use self::connection::{ConnBytes, ConnMark, ConnMeasure, ConntrackTest, ZoneSide};
 pub use self::header::{DeviceSide, HeaderEdit, HeaderTest, Limit, Log, ReversePath, TtlTest};
 pub use self::prefix::PrefixTranslation;
+pub use self::set::{SetSides, SetTest};
 pub use self::unknown::Unknown;
 use crate::Name;
 
@@ -135,6 +137,8 @@ pub enum Match {
     Nfacct(Arc<str>),
     /// `-m connbytes`.
     ConnBytes(ConnBytes),
+    /// `-m set`.
+    Set(SetTest),
     /// A test that depends on what is not known.
     Unknown(Unknown),
 }

@@ -1,6 +1,7 @@
 //! The one way to change rules: parsers emit transactions, the proxy emits transactions.
 
 use std::fmt;
+use std::sync::Arc;
 
 use kdp_packet::Family;
 
@@ -116,6 +117,24 @@ impl Transaction {
                 counts(rule)
             }
             _ => false,
+        })
+    }
+
+    /// The first set that a rule of it asks for and `known` does not know, with the rule's chain.
+    pub fn missing_set(&self, known: impl Fn(&str) -> bool) -> Option<(String, Arc<str>)> {
+        self.ops.iter().find_map(|(table, op)| {
+            let (Op::Append(chain, rule)
+            | Op::Prepend(chain, rule)
+            | Op::Insert(chain, _, rule)
+            | Op::EnsureTop(chain, rule)) = op
+            else {
+                return None;
+            };
+            let missing = rule.matches.iter().find_map(|test| match test {
+                Match::Set(test) if !known(&test.set) => Some(test.set.clone()),
+                _ => None,
+            });
+            missing.map(|set| (format!("table {table}, chain {chain}"), set))
         })
     }
 

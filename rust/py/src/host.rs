@@ -37,7 +37,7 @@ fn family(py: Python<'_>, tool: &str) -> PyResult<Family> {
     match tool {
         "iptables" => Ok(Family::V4),
         "ip6tables" => Ok(Family::V6),
-        _ => Err(usage(py, &format!("tool {tool:?} is not iptables, ip6tables or nft"))),
+        _ => Err(usage(py, &format!("tool {tool:?} is not iptables, ip6tables, nft or ipset"))),
     }
 }
 
@@ -54,6 +54,9 @@ impl Host {
         if tool == "nft" {
             return self.core.run(py, |core| Ok(core.load_nft(text, tool, Time(now))?));
         }
+        if tool == "ipset" {
+            return self.core.run(py, |core| Ok(core.effects.sets.load(text, tool, Time(now))?));
+        }
         let family = self::family(py, tool)?;
         self.core.run(py, |core| {
             let transaction = text::parse(text, tool, family, noflush)?;
@@ -62,7 +65,11 @@ impl Host {
         })
     }
 
-    fn rules(&self, py: Python<'_>, tool: &str) -> PyResult<String> {
+    #[pyo3(signature = (tool, now=0))]
+    fn rules(&self, py: Python<'_>, tool: &str, now: u64) -> PyResult<String> {
+        if tool == "ipset" {
+            return self.core.run(py, |core| Ok(core.effects.sets.print(Time(now))));
+        }
         if tool == "nft" {
             return self.core.run(py, |core| Ok(nft::print(core.nft())));
         }

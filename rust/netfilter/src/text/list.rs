@@ -9,7 +9,7 @@ use super::print::{
     print_marked, print_policy, print_port_list, print_reject, print_states, print_types, side_name, side_of,
 };
 use super::words::quote;
-use super::{connbytes, connection, edits, full_mask, header, limit};
+use super::{connbytes, connection, edits, full_mask, header, limit, set};
 use crate::vm::CERTAIN;
 use crate::{
     AddrTypes, Chain, IcmpType, Match, NatRange, PortRange, Recent, RecentOp, Rule, Ruleset, Statistic,
@@ -156,6 +156,7 @@ fn put_match(out: &mut String, family: Family, test: &Match) {
         }
         Match::Recent(recent) => return put_recent(out, family, recent),
         Match::ConnBytes(test) => write!(out, "{}", connbytes::list_connbytes(test)),
+        Match::Set(test) => write!(out, "{}", set::print_set("", test)),
         Match::Unknown(unknown) => write!(out, " {}", unknown.text),
         Match::Nfacct(name) => write!(out, " nfacct-name  {}", quote(name)),
     };

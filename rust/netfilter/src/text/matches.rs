@@ -64,6 +64,7 @@ pub(super) fn module(name: &str, family: Family) -> Option<Box<dyn Module>> {
         "icmp" if family == Family::V4 => Box::new(packet_matches::Icmp::of(family)),
         "icmp6" | "icmpv6" if family == Family::V6 => Box::new(packet_matches::Icmp::of(family)),
         "statistic" => Box::<effects::Statistics>::default(),
+        "set" => Box::<super::set::SetMatch>::default(),
         "recent" => Box::<effects::Recents>::default(),
         _ => Box::new(super::unknown::Unknowns::of(name)?),
     })

@@ -18,6 +18,7 @@ mod ports_match;
 mod print;
 mod restore;
 mod rule_line;
+mod set;
 mod support;
 mod targets;
 #[cfg(test)]
@@ -30,7 +31,7 @@ use std::sync::Arc;
 
 use foldhash::fast::FixedState;
 use hashbrown::HashMap;
-use kdp_packet::Family;
+use kdp_packet::{Family, Proto};
 
 pub use self::list::list_chain;
 pub use self::print::{print, print_counted, print_rule, print_transaction};
@@ -95,6 +96,21 @@ fn begins_part(word: &str) -> bool {
 
 fn begins_option(word: &str) -> bool {
     word.starts_with('-') || word == "!"
+}
+
+/// The words of a line, without quotes; `None` if a quote is not closed.
+pub(crate) fn words(line: &str) -> Option<Vec<String>> {
+    Some(words::split(line)?.into_iter().map(|word| word.text).collect())
+}
+
+/// A protocol's name, or its number where it has none.
+pub(crate) fn protocol_name(proto: Proto) -> String {
+    values::protocol_name(proto)
+}
+
+/// A protocol by its name or number.
+pub(crate) fn protocol_number(text: &str) -> Option<Proto> {
+    values::protocol(text).ok().flatten()
 }
 
 /// Keeps each text once: chain names and comments come again and again.

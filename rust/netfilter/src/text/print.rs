@@ -9,7 +9,7 @@ use super::ports_match::FLAGS;
 use super::targets::reject_names;
 use super::values::protocol_name;
 use super::words::quote;
-use super::{connbytes, connection, edits, full_mask, header, limit};
+use super::{connbytes, connection, edits, full_mask, header, limit, set};
 use crate::vm::{CERTAIN, Count, Effects};
 use crate::{
     AddrType, AddrTypes, CtState, CtStates, DevicePattern, DeviceSide, Hook, IcmpType, Match, NatRange, Op,
@@ -198,6 +198,7 @@ fn put_match(out: &mut String, family: Family, test: &Match) {
         Match::Recent(recent) => return put_recent(out, family, recent),
         // Two blanks: so does iptables 1.8.9 (extensions/libxt_nfacct.c, `nfacct_save`).
         Match::ConnBytes(test) => write!(out, "{}", connbytes::print_connbytes(test)),
+        Match::Set(test) => write!(out, " -m set{}", set::print_set("--", test)),
         Match::Unknown(unknown) => write!(out, " {}", unknown.because()),
         Match::Nfacct(name) => write!(out, " -m nfacct --nfacct-name  {}", quote(name)),
     };

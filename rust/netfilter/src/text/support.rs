@@ -3,7 +3,7 @@
 use kdp_packet::Family;
 
 use super::restore::survey;
-use crate::{Error, nft};
+use crate::{Error, ipset, nft};
 
 /// Which tool reads a text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -14,6 +14,8 @@ pub enum Kind {
     Ip6tables,
     /// `nft -f`.
     Nft,
+    /// `ipset restore`.
+    Ipset,
 }
 
 /// Something in a text that stops it from being loaded.
@@ -29,8 +31,12 @@ pub struct Finding {
 
 impl Kind {
     /// All, with the words by which they are asked for.
-    pub const ALL: [(Kind, &'static str); 3] =
-        [(Kind::Iptables, "iptables"), (Kind::Ip6tables, "ip6tables"), (Kind::Nft, "nft")];
+    pub const ALL: [(Kind, &'static str); 4] = [
+        (Kind::Iptables, "iptables"),
+        (Kind::Ip6tables, "ip6tables"),
+        (Kind::Nft, "nft"),
+        (Kind::Ipset, "ipset"),
+    ];
 
     /// The word by which it is asked for.
     pub fn as_str(self) -> &'static str {
@@ -47,6 +53,13 @@ impl Kind {
     pub fn guess(text: &str) -> Kind {
         let lines = || text.lines().map(str::trim).filter(|line| !line.is_empty());
         let first = lines().find(|line| !line.starts_with('#'));
+        let creates = |line: &str| {
+            let kind = line.strip_prefix("create ").and_then(|rest| rest.split_ascii_whitespace().nth(1));
+            kind.is_some_and(|kind| ["hash:", "bitmap:", "list:"].iter().any(|word| kind.starts_with(word)))
+        };
+        if first.is_some_and(creates) {
+            return Kind::Ipset;
+        }
         if !first.is_some_and(|line| line.starts_with('*')) {
             return Kind::Nft;
         }
@@ -68,6 +81,7 @@ pub fn support(kind: Kind, text: &str, source: &str) -> Vec<Finding> {
         Kind::Iptables => survey(text, source, Family::V4),
         Kind::Ip6tables => survey(text, source, Family::V6),
         Kind::Nft => nft::survey(text, source),
+        Kind::Ipset => ipset::survey(text, source),
     };
     let lines: Vec<&str> = text.lines().collect();
     let finding = |error: Error| {

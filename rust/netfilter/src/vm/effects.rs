@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use kdp_sim::Time;
 
+use crate::ipset::Sets;
 use crate::recent::RecentLists;
 use crate::{Hook, Limit, Op, Slot, Table, Transaction};
 
@@ -18,7 +19,7 @@ pub struct Count {
 }
 
 impl Count {
-    fn add(&mut self, length: u16) {
+    pub(crate) fn add(&mut self, length: u16) {
         self.packets += 1;
         self.bytes += u64::from(length);
     }
@@ -29,6 +30,8 @@ impl Count {
 pub struct Effects {
     /// The lists of `-m recent`.
     pub recent: RecentLists,
+    /// The sets of ipset.
+    pub sets: Sets,
     nth: Arc<Cells<u32>>,
     limits: Arc<Cells<Bucket>>,
     quotas: Arc<Cells<u64>>,

@@ -15,9 +15,12 @@ impl Match {
     /// Whether asking changes anything: then the order in which tests are asked shows.
     pub(crate) fn has_effect(&self) -> bool {
         match self {
-            Match::Statistic(_) | Match::Recent(_) | Match::Nfacct(_) | Match::Limit(_) | Match::Quota(_) => {
-                true
-            }
+            Match::Statistic(_)
+            | Match::Recent(_)
+            | Match::Set(_)
+            | Match::Nfacct(_)
+            | Match::Limit(_)
+            | Match::Quota(_) => true,
             Match::Src(_)
             | Match::Dst(_)
             | Match::In(_)
@@ -132,6 +135,7 @@ pub(super) fn meets(
             effects.nth(next(cells), *every, *packet) != *invert
         }
         Match::Recent(recent) => effects.recent.test(next(cells), recent, headers.src, frame.now),
+        Match::Set(test) => effects.sets.test(test, frame),
         Match::ConnBytes(test) => connection::carried(test, frame),
         Match::Unknown(_) => unreachable!("the walker asks what is not known by itself"),
         Match::Nfacct(name) => {
