@@ -57,7 +57,6 @@ class ApiApp:
         self._hosts = hosts
         self._waiters = Waiters(api)
         self._ends = False
-        self.requests: dict[tuple[str, int], int] = {}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one connection's request."""
@@ -122,8 +121,6 @@ class ApiApp:
             return await self._watch(asked, json.loads(out), receive, send)
         if asked.method not in ("GET", "HEAD"):
             self._waiters.wake()
-        key = (asked.method, status)
-        self.requests[key] = self.requests.get(key, 0) + 1
         version = table_version(asked.accept)
         if version and status == 200 and asked.method == "GET" and media == "application/json":
             out = self._as_table(out, version, asked.query)
